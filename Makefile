@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The whole build, in one make: nothing here calls make for a folder.  What
+# configure found is in config.mk.  Sources are found by their place, so that a
+# new file needs no edit here:
+#
+#   libgbm/*.c         libgbm-mc; but mpi.c is libgbm-mc-mpi, and kernel.c is
+#                      compiled once for each instruction set in ISAS
+#   plugin/*.c         spank_gbm.so
+#   examples/*.c       a program each; *_mpi.c need MPI; those without a main
+#                      are parts of gbm_sim
+#   tests/unit/test_*.c     a Check program each
+#   tests/{mpi,slurm}/*.c   programs that the tests there run
+#
+# BUILD=DIR, SANITIZE=address,undefined, WERROR=1 and V=1 (print the commands)
+# can be given on the make line, and so can every variable of config.mk.
+
+all:
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+.PHONY: FORCE all deps demo check cluster install uninstall clean distclean
+.PHONY: check-unit check-build check-mpi check-slurm run-check run-demo
+.PHONY: tags style help
+
+# These must work on a machine on which nothing is installed yet.
+goals_without_config := deps demo check clean distclean tags style help
+ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
+include config.mk
+endif
+
+# ---- names and versions
+
+version_part = $(shell sed -n \
+	's/^.define GBM_VERSION_$(1)[[:blank:]]*//p' libgbm/include/gbm-mc/version.h)
+MINOR_PATCH := $(call version_part,MINOR).$(call version_part,PATCH)
+VERSION := $(call version_part,MAJOR).$(MINOR_PATCH)
+
+# Raised when a program built against an older release would no longer work.
+SOVERSION := 0
+
+comma := ,
+BUILD = build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+B := $(BUILD)
+
+# ---- flags
+
+# Both compilers take all of these, so that neither depends on which one
+# configure saw.
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
+	-Wwrite-strings -Wcast-qual
+ifeq ($(findstring clang,$(CC)),)
+WARNINGS += -Wlogical-op -Wduplicated-cond
+endif
+
+base_cppflags := -I. -Ilibgbm/include -D_FILE_OFFSET_BITS=64 -MMD -MP
+base_cflags := -std=c11 -fPIC $(WARNINGS) \
+	$(if $(filter-out 0 no,$(WERROR)),-Werror)
+base_ldflags := -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+defs_ldflags := -Wl,-z,defs
+ifneq ($(SANITIZE),)
+base_cflags += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+base_ldflags += -fsanitize=$(SANITIZE)
+# The sanitizers' functions are in the program, not in the library.
+defs_ldflags :=
+endif
+
+# The user's flags come after the warnings, which they may turn off, and before
+# what our results rest on: a contracted a*b+c changes bits.
+compile_plain = $(compiler) $(base_cppflags) $(dir_cppflags) $(CPPFLAGS) \
+	$(base_cflags) $(CFLAGS) $(dir_cflags) -c
+link_plain = $(compiler) $(base_cflags) $(CFLAGS) $(dir_cflags) \
+	$(base_ldflags) $(LDFLAGS)
+
+compiler = $(CC)
+mpi_compiler = OMPI_CC='$(CC)' MPICH_CC='$(CC)' $(MPICC)
+number_cppflags := $(GSL_CFLAGS) $(HWLOC_CFLAGS)
+number_cflags := -ffp-contract=off -fvisibility=hidden $(OPENMP_CFLAGS)
+number_libs := $(GSL_LIBS) $(HWLOC_LIBS) -lm $(LIBS)
+
+$(B)/libgbm/% $(B)/examples/% $(B)/tests/% $(B)/bin/% $(B)/installed/%: \
+	dir_cppflags = $(number_cppflags)
+$(B)/libgbm/% $(B)/examples/% $(B)/tests/% $(B)/bin/% $(B)/installed/% \
+	$(B)/lib/%: dir_cflags = $(number_cflags)
+$(B)/tests/%: dir_cppflags += $(CHECK_CFLAGS) \
+	-DGBM_SRCDIR='"$(CURDIR)"' -DGBM_BUILDDIR='"$(abspath $(B))"'
+# The version map hides what the plugin does not export; spank.h declares the
+# hooks without a visibility.
+$(B)/plugin/%: dir_cppflags = $(SLURM_CPPFLAGS)
+$(B)/plugin/%: dir_cflags = -fstack-protector-strong
+
+# One row per instruction set: the flags for kernel.c.
+ISAS := scalar
+ISA_CFLAGS_scalar :=
+
+# ---- lists
+
+have = $(if $(wildcard $(1)),$(2))
+
+LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out libgbm/mpi.c libgbm/kernel.c,\
+		$(wildcard libgbm/*.c))) \
+	$(call have,libgbm/kernel.c,$(ISAS:%=$(B)/libgbm/kernel_%.o))
+LIB_OBJS := $(strip $(LIB_OBJS))
+LIB_FILE := libgbm-mc.so.$(SOVERSION).$(MINOR_PATCH)
+LIBS_BUILT := $(if $(LIB_OBJS),gbm)
+
+MPI_OBJS := $(if $(MPICC),$(call have,libgbm/mpi.c,$(B)/libgbm/mpi.o))
+MPI_FILE := libgbm-mc-mpi.so.$(SOVERSION).$(MINOR_PATCH)
+LIBS_BUILT += $(if $(MPI_OBJS),gbm_mpi)
+
+LIB_LINKS := $(LIBS_BUILT:%=$(B)/lib/gbm-mc/lib%.so)
+LIB_ARCHIVES := $(LIBS_BUILT:%=$(B)/lib/gbm-mc/lib%.a)
+LIB_PCS := $(patsubst %,$(B)/%.pc,$(subst gbm_mpi,gbm-mc-mpi,\
+	$(patsubst gbm,gbm-mc,$(LIBS_BUILT))))
+HEADERS := $(filter-out $(if $(MPICC),,%/mpi.h),\
+	$(wildcard libgbm/include/gbm-mc/*.h))
+
+PLUGIN_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard plugin/*.c))
+PLUGIN := $(if $(SLURM_VERSION),$(call have,plugin/spank_gbm.c,\
+	$(B)/plugin/spank_gbm.so))
+
+EXAMPLES := $(wildcard examples/*.c)
+main_function := ^(int )?main\(
+with_main := $(if $(EXAMPLES),$(shell grep -lE '$(main_function)' $(EXAMPLES)))
+PROGRAMS := $(patsubst examples/%.c,$(B)/bin/%,\
+	$(filter-out $(if $(MPICC),,%_mpi.c),$(with_main)))
+GBM_SIM_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out $(with_main),$(EXAMPLES)))
+GBM_SIM := $(filter %/gbm_sim,$(PROGRAMS))
+MPI_PROGRAMS := $(if $(MPICC),$(filter %/gbm_sim %_mpi,$(PROGRAMS)))
+
+UNIT_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+UNIT_PARTS := $(patsubst %.c,$(B)/%.o,\
+	$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
+SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
+
+# ---- what to type
+
+all: ## Libraries, plugin and programs, into build/ (the default)
+all: $(LIB_LINKS) $(LIB_ARCHIVES) $(LIB_PCS) $(PLUGIN) $(PROGRAMS) \
+	$(GBM_SIM:$(B)/bin/%=$(B)/installed/%)
+
+# DEPS=no leaves the installation of packages out of demo and check.
+deps_for = $(if $(filter no,$(DEPS)),,build-aux/install-deps.sh $(1))
+
+deps: ## Install the missing Debian packages that demo and check need
+	@build-aux/install-deps.sh build mpi slurm test
+
+demo: ## Install packages, build, run the main job on a private Slurm
+	@$(call deps_for,build mpi slurm)
+	@$(MAKE) --no-print-directory run-demo
+
+check: ## Install packages, build, run every test
+	@$(call deps_for,build mpi slurm test)
+	@$(MAKE) --no-print-directory run-check
+
+run-demo: all
+	@$(test_env) tests/slurm/demo.sh
+
+cluster: all ## A shell in a private Slurm cluster of two nodes
+	@$(test_env) tests/slurm/cluster.sh run
+
+# Make's own variables must not reach the makes that tests start: what was given
+# on this make line is in GBM_MAKE instead.
+test_env = GBM_SRCDIR='$(CURDIR)' GBM_BUILD='$(abspath $(B))' \
+	GBM_MAKE='$(MAKE) $(subst ','\'',$(MAKEOVERRIDES))' CC='$(CC)' \
+	MPICC='$(MPICC)' SANITIZE='$(SANITIZE)' V='$(V)' \
+	MAKEFLAGS= MFLAGS= MAKELEVEL=
+run_tests = @$(test_env) tests/run.sh
+
+check-unit: ## Unit tests and lint: seconds, no root, no daemons
+check-unit: need-check $(UNIT_TESTS)
+	$(run_tests) unit
+
+check-build: all ## Install, uninstall, headers, exported symbols
+	$(run_tests) build
+
+check-mpi: all $(MPI_HELPERS) ## Tests under mpirun
+	$(run_tests) mpi
+
+check-slurm: all $(SLURM_HELPERS) ## Tests on a private Slurm cluster (root)
+	$(run_tests) slurm
+
+run-check: all need-check $(UNIT_TESTS) $(MPI_HELPERS) $(SLURM_HELPERS)
+	$(run_tests) unit build mpi slurm
+
+.PHONY: need-check
+need-check:
+	@test -n '$(CHECK_LIBS)' || { echo 'The unit tests need Check:' \
+		'install the Debian package check ("make deps"),' \
+		'then run ./configure again.' >&2; exit 1; }
+
+# ---- configure
+
+# config.status is there when configure has run: keep what it was told.
+config.mk: config.mk.in configure
+	@if test -f config.status; \
+	then ./config.status --quiet --recheck && ./config.status --quiet; \
+	else echo './configure'; ./configure --quiet; fi
+	@touch $@
+
+configure: configure.ac libgbm/include/gbm-mc/version.h
+	@command -v autoconf >/dev/null || { echo 'autoconf is missing:' \
+		'install the Debian package autoconf ("make deps" installs' \
+		'all that is needed).' >&2; exit 1; }
+	@echo autoconf
+	@autoheader && autoconf
+	@touch $@
+
+# ---- rules
+
+ifeq ($(filter-out 0,$(V)),)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+endif
+
+# Rewritten when a flag changes; everything compiled or linked depends on it.
+flags := $(CC) $(MPICC) $(MPI_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
+	$(base_cppflags) $(base_cflags) $(base_ldflags) $(number_cppflags) \
+	$(number_cflags) $(number_libs) $(SLURM_CPPFLAGS) $(CHECK_CFLAGS) \
+	$(CHECK_LIBS) $(foreach i,$(ISAS),$(ISA_CFLAGS_$(i)))
+install_flags := $(VERSION) $(prefix) $(libdir) $(includedir)
+
+keep_if_same = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | \
+	cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
+
+$(B)/flags: FORCE
+	$(call keep_if_same,$(flags))
+$(B)/install-flags: FORCE
+	$(call keep_if_same,$(install_flags))
+
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(compile_plain) -o $@ $<
+
+$(B)/libgbm/kernel_%.o: libgbm/kernel.c $(B)/flags
+	$(call say,CC,$< ($*))
+	@mkdir -p $(@D)
+	$(Q)$(compile_plain) -DGBM_KERNEL_ISA=$* \
+		'-DGBM_VEC_HEADER="vec_$*.h"' $(ISA_CFLAGS_$*) -o $@ $<
+
+mpi_made := $(MPI_OBJS) $(B)/lib/$(MPI_FILE) $(MPI_HELPERS) $(MPI_PROGRAMS) \
+	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/examples/%.o) \
+	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/installed/%)
+$(if $(MPICC),$(mpi_made) $(MPI_HELPERS:%=%.o)): \
+	private compiler = $(mpi_compiler) $(MPI_CPPFLAGS)
+
+# The libraries.  $(1) soname without number, $(2) link name, $(3) objects,
+# $(4) libraries.
+define library
+$(B)/lib/$(1).so.$(SOVERSION).$(MINOR_PATCH): $(3) libgbm/$(1:lib%=%).map $(B)/flags
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(link_plain) $$(defs_ldflags) -shared \
+		-Wl,-soname,$(1).so.$(SOVERSION) \
+		-Wl,--version-script=libgbm/$(1:lib%=%).map -o $$@ $(3) $(4)
+
+$(B)/lib/$(1).so.$(SOVERSION): $(B)/lib/$(1).so.$(SOVERSION).$(MINOR_PATCH)
+	@ln -sf $$(<F) $$@
+
+$(B)/lib/$(1).a: $(3)
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D); rm -f $$@
+	$$(Q)ar rcs $$@ $(3)
+
+$(B)/lib/gbm-mc/lib$(2).so: $(B)/lib/$(1).so.$(SOVERSION)
+	@mkdir -p $$(@D); ln -sf ../$$(<F) $$@
+
+$(B)/lib/gbm-mc/lib$(2).a: $(B)/lib/$(1).a
+	@mkdir -p $$(@D); ln -sf ../$$(<F) $$@
+endef
+$(eval $(call library,libgbm-mc,gbm,$(LIB_OBJS),$(number_libs)))
+$(eval $(call library,libgbm-mc-mpi,gbm_mpi,$(MPI_OBJS),-L$(B)/lib/gbm-mc -lgbm -lm))
+$(B)/lib/$(MPI_FILE): $(B)/lib/gbm-mc/libgbm.so
+
+$(PLUGIN): $(PLUGIN_OBJS) plugin/spank_gbm.map $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -shared -Wl,--version-script=plugin/spank_gbm.map \
+		-o $@ $(PLUGIN_OBJS)
+
+# The programs find the libraries beside them.  DT_RPATH, since it also holds
+# for what libgbm-mc-mpi.so needs.
+$(B)/bin/%: private rpath = -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN/../lib'
+# The installed ones where the loader does not look by itself.
+loader_dirs := /lib /usr/lib $(MULTIARCH:%=/lib/%) $(MULTIARCH:%=/usr/lib/%)
+$(B)/installed/%: private rpath = \
+	$(addprefix -Wl$(comma)-rpath$(comma),$(filter-out $(loader_dirs),$(libdir)))
+
+link_program = $(link_plain) $(rpath) -o $@ $(filter %.o %.a,$^) \
+	-L$(B)/lib/gbm-mc $(if $(filter $@,$(mpi_made)),$(MPI_OBJS:%=-lgbm_mpi)) \
+	$(if $(LIB_OBJS),-lgbm) $(number_libs)
+
+$(B)/bin/%: $(B)/examples/%.o $(LIB_LINKS) $(B)/flags
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link_program)
+
+$(B)/installed/%: $(B)/examples/%.o $(LIB_LINKS) $(B)/flags $(B)/install-flags
+	@mkdir -p $(@D)
+	$(Q)$(link_program)
+
+$(B)/bin/gbm_sim $(B)/installed/gbm_sim: $(GBM_SIM_OBJS)
+
+# Tests see what the libraries and the plugin hide.  As archives: only what a
+# test calls is linked in.
+TEST_PARTS := $(B)/tests/parts/plugin.a $(B)/tests/parts/gbm_sim.a \
+	$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a)
+$(B)/tests/parts/plugin.a: $(filter-out %/spank_gbm.o,$(PLUGIN_OBJS))
+$(B)/tests/parts/gbm_sim.a: $(GBM_SIM_OBJS)
+$(B)/tests/parts/%.a:
+	@mkdir -p $(@D); rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(UNIT_TESTS): $(B)/%: $(B)/%.o $(UNIT_PARTS) $(TEST_PARTS) $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^) $(CHECK_LIBS) $(number_libs)
+
+$(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -o $@ $< $(MPI_OBJS:%=$(B)/lib/libgbm-mc-mpi.a) \
+		$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a) $(number_libs)
+
+$(SLURM_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -o $@ $< $(LIBS)
+
+# As configure gave them, with ${prefix} in them: the tree can be moved.
+$(B)/%.pc: build-aux/%.pc.in $(B)/install-flags $(B)/flags
+	$(Q)sed $(foreach v,prefix exec_prefix libdir includedir VERSION OPENMP_CFLAGS,\
+		-e 's|@$(v)@|$(value $(v))|') $< >$@
+
+# Objects stay: make would delete them as intermediate.
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- installation
+
+# Words mode:source:destination.  install and uninstall read the same list.
+files = $(foreach f,$(2),$(1):$(f):$(3)/$(notdir $(f)))
+tree = $(foreach f,$(shell find $(2) -type f 2>/dev/null | sort),0644:$(f):$(3)/$(f))
+link = link:$(1):$(2)
+library_files = \
+	$(call files,0755,$(B)/lib/$(1).so.$(SOVERSION).$(MINOR_PATCH),$(libdir)) \
+	$(call files,0644,$(B)/lib/$(1).a,$(libdir)) \
+	$(call link,$(1).so.$(SOVERSION).$(MINOR_PATCH),$(libdir)/$(1).so.$(SOVERSION)) \
+	$(call link,../$(1).so.$(SOVERSION),$(libdir)/gbm-mc/lib$(2).so) \
+	$(call link,../$(1).a,$(libdir)/gbm-mc/lib$(2).a)
+INSTALLED = \
+	$(if $(LIB_OBJS),$(call library_files,libgbm-mc,gbm)) \
+	$(if $(MPI_OBJS),$(call library_files,libgbm-mc-mpi,gbm_mpi)) \
+	$(call files,0644,$(HEADERS),$(includedir)/gbm-mc) \
+	$(call files,0644,$(LIB_PCS),$(pkgconfigdir)) \
+	$(call files,0755,$(GBM_SIM:$(B)/bin/%=$(B)/installed/%),$(bindir)) \
+	$(call files,0755,$(PLUGIN),$(slurm_plugindir)) \
+	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
+	$(call tree,0644,examples slurm-config,$(docdir)) \
+	$(foreach s,1 2 3 4 5 6 7 8,\
+		$(call files,0644,$(wildcard docs/*.$(s)),$(mandir)/man$(s)))
+
+install: all ## Install below prefix; DESTDIR=DIR puts it into DIR instead
+	@for word in $(INSTALLED); do \
+		mode=$${word%%:*} from=$${word#*:}; \
+		to="$(DESTDIR)$${from#*:}" from=$${from%%:*}; \
+		$(if $(Q),echo "  INSTALL $$to";,set -x;) \
+		mkdir -p "$${to%/*}" || exit; \
+		case $$mode in \
+		link) ln -sfn "$$from" "$$to" || exit ;; \
+		*) install -m "$$mode" "$$from" "$$to" || exit ;; \
+		esac; \
+	done
+
+# Directories of our own go too, once empty.
+uninstall: ## Remove what install put there
+	@for word in $(INSTALLED); do \
+		to="$(DESTDIR)$${word##*:}"; \
+		$(if $(Q),echo "  RM      $$to";,set -x;) \
+		rm -f "$$to" || exit; \
+	done
+	@for dir in $(includedir)/gbm-mc $(libdir)/gbm-mc $(docdir); do \
+		test ! -d "$(DESTDIR)$$dir" || \
+		find "$(DESTDIR)$$dir" -depth -type d -empty -delete; \
+	done
+
+# ---- for developers
+
+tags: ## Index of all sources, for editors
+	ctags -R --languages=C --exclude='build*' .
+
+# Compared with what is about to be committed, or with STYLE_BASE=COMMIT.
+style: ## Where changed lines differ from .clang-format
+	@command -v git-clang-format >/dev/null || { echo 'Missing: install the' \
+		'Debian package clang-format.' >&2; exit 1; }
+	@out=$$(git clang-format --diff --extensions c,h $(STYLE_BASE)); \
+	case $$out in \
+	''|'no modified files to format'|*'did not modify any files') ;; \
+	*) printf '%s\n' "$$out"; exit 1 ;; \
+	esac
+
+clean: ## Remove build/ (or the directory of SANITIZE= or BUILD=)
+	rm -rf $(B)
+
+distclean: ## Remove all that configure and make have written
+	rm -rf build $(filter-out build-aux,$(wildcard build-*)) autom4te.cache
+	rm -f configure configure~ config.h.in config.h config.h.in~ config.mk \
+		config.status config.log tags
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
+		Makefile
+
+print-%:
+	@printf '%s\n' '$($*)'

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Installs the Debian packages that are missing to build, try and test gbm:
+#
+#   build-aux/install-deps.sh [--list] GROUP...
+#
+# GROUP is any of the groups in the table below.  --list only says what is
+# missing, and fails if anything is.  Where there is no apt the same is all
+# that can be done: what is missing is then found by looking for the programs
+# and libraries themselves.
+#
+# Debian starts the daemons of a package when it is installed.  Not here: a
+# private cluster starts its own, and a machine on which somebody tries gbm is
+# not thereby a Slurm node.
+set -eu
+
+# package | group | how to see it without dpkg | purpose
+# cmd: a program; pc: a pkg-config module; file: a path
+packages() {
+  sed 's/ *| */|/g' <<'EOF'
+gcc                     | build | cmd:cc               | C compiler
+libc6-dev               | build | file:/usr/include/stdio.h | headers of the C library
+make                    | build | cmd:make             | runs the Makefile
+autoconf                | build | cmd:autoconf         | makes configure
+pkg-config              | build | cmd:pkg-config       | finds GSL, hwloc and Check
+libgsl-dev              | build | pc:gsl               | GNU Scientific Library
+libhwloc-dev            | build | pc:hwloc             | caches, cores and NUMA nodes
+libopenmpi-dev          | mpi   | cmd:mpicc            | MPI to build libgbm_mpi and gbm_sim
+openmpi-bin             | mpi   | cmd:mpirun           | starts MPI programs
+libslurm-dev            | slurm | file:/usr/include/slurm/spank.h | to build the plugin
+slurmctld               | slurm | cmd:slurmctld        | controller of the private cluster
+slurmd                  | slurm | cmd:slurmd           | its nodes
+slurm-client            | slurm | cmd:srun             | srun, sbatch, salloc, scontrol
+slurm-wlm-basic-plugins | slurm | cmd:srun             | Slurm's own plugins, mpi/pmix too
+libpmix-dev             | slurm | pc:pmix              | the libpmix.so that mpi/pmix loads
+munge                   | slurm | cmd:munged           | authentication inside the cluster
+iproute2                | slurm | cmd:ip               | network set-up of the private cluster
+procps                  | slurm | cmd:ps               | ps and pgrep for its scripts
+check                   | test  | pc:check             | unit tests
+perl                    | test  | cmd:prove            | prove, which runs all tests
+g++                     | test  | cmd:c++              | are the headers good C++, too?
+shellcheck              | test  | cmd:shellcheck       | lint for shell scripts
+clang                   | clang | cmd:clang            | the second compiler
+libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
+clang-format            | style | cmd:git-clang-format | make style
+git                     | style | cmd:git              | make style
+EOF
+}
+
+die() {
+  echo "install-deps: $*" >&2
+  exit 1
+}
+
+have_apt() {
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null
+}
+
+# is_there PACKAGE PROBE
+is_there() {
+  if have_apt; then
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    return
+  fi
+  case $2 in
+  cmd:*) command -v "${2#cmd:}" >/dev/null ;;
+  pc:*) pkg-config --exists "${2#pc:}" 2>/dev/null ;;
+  file:*) [ -e "${2#file:}" ] ;;
+  esac
+}
+
+list_only=no
+if [ "${1-}" = --list ]; then
+  list_only=yes
+  shift
+fi
+[ $# -gt 0 ] || die "name at least one group: build mpi slurm test clang style"
+for group; do
+  packages | grep -q "|$group|" ||
+    die "there is no group '$group': build mpi slurm test clang style"
+done
+
+missing=
+while IFS='|' read -r package group probe purpose; do
+  for wanted; do
+    if [ "$group" = "$wanted" ] && ! is_there "$package" "$probe"; then
+      [ -n "$missing" ] || echo "Missing Debian packages:"
+      missing="$missing $package"
+      printf '  %-24s %s\n' "$package" "$purpose"
+    fi
+  done
+done <<EOF
+$(packages)
+EOF
+
+[ -n "$missing" ] || exit 0
+[ "$list_only" = no ] || exit 1
+have_apt || die "no apt-get here: please install what these packages hold" \
+  "by this system's own means"
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null ||
+    die "not root, and there is no sudo: as root, run apt-get install$missing"
+  as_root=sudo
+fi
+
+# One at a time on this machine, since the policy file below has one place.
+exec 9</etc/os-release
+flock 9
+
+# invoke-rc.d and systemd's helper ask this program before they start a daemon;
+# 101 is "not allowed".  An administrator's own one stays.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap '$as_root rm -f $policy' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\n# Temporary, by install-deps.sh of gbm.\nexit 101\n' |
+    $as_root tee $policy >/dev/null
+  $as_root chmod 755 $policy
+fi
+
+echo "Installing them with ${as_root:+$as_root }apt-get" \
+  "(no daemon is started now)."
+$as_root apt-get -qq update
+# shellcheck disable=SC2086 # a list of names
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+  -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+  install --no-install-recommends $missing
