@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs suites of tests with prove and ends with one line of counts:
+#
+#   tests/run.sh [unit] [build] [mpi] [slurm]
+#
+# The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
+# Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
+# Fails when a test failed, when a suite ran nothing at all, and with
+# GBM_NO_SKIP=1 when anything was skipped.
+set -u
+shopt -s nullglob
+
+cd "$(dirname "$0")/.." || exit
+export GBM_SRCDIR=$PWD
+export GBM_BUILD=${GBM_BUILD:-$PWD/build}
+export GBM_MAKE=${GBM_MAKE:-make}
+
+# prove calls this for each test, so that its output is kept.
+if [ "${1-}" = --one ]; then
+  log=$GBM_BUILD/tests/log/$GBM_SUITE/$(basename "$2")
+  "$2" | tee "$log"
+  status=${PIPESTATUS[0]}
+  echo "# exit $status" >>"$log"
+  exit "$status"
+fi
+
+# Sanitized code is several times slower than Check's limit of 4 s expects.
+[ -z "${SANITIZE-}" ] || export CK_TIMEOUT_MULTIPLIER=10
+
+passed=0 failed=0 skipped=0 skips=() failures=()
+
+fail() {
+  failed=$((failed + 1))
+  failures+=("$GBM_SUITE: $1")
+}
+
+skip() {
+  echo "$GBM_SUITE: SKIP $1"
+  skipped=$((skipped + 1))
+  skips+=("$GBM_SUITE: $1")
+}
+
+# Why the Slurm tests cannot run here, or nothing.
+slurm_obstacle() {
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "needs root, as slurmd does to confine jobs"
+  elif ! awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { found = 1 }
+      END { exit !found }' /proc/mounts; then
+    echo "needs the memory controller of cgroup v1, which is not mounted"
+  elif ! [ -e "$GBM_BUILD/plugin/spank_gbm.so" ]; then
+    echo "the plugin was not built: Slurm's headers are missing"
+  else
+    for program in slurmctld slurmd srun munged; do
+      command -v $program >/dev/null || echo "$program is missing"
+    done
+  fi
+}
+
+# Prints what one log holds: "F text" for a failure, "S reason" for a skip, and
+# last the counts, "N passed failed skipped".
+read_log() {
+  awk '
+    /^1\.\.0/ {
+      sub(/^1\.\.0 *#? *([Ss][Kk][Ii][Pp][^ ]*)? */, "")
+      all = 1; s++; print "S " $0
+      next
+    }
+    /^1\.\.[0-9]/ { planned = substr($1, 4); next }
+    /^ok.*# *[Ss][Kk][Ii][Pp]/ {
+      seen++; s++; bad = 0
+      sub(/^ok *[0-9]* *-? */, ""); print "S " $0
+      next
+    }
+    /^not ok/ && !/# *TODO/ { seen++; f++; bad = 1; print "F " $0; next }
+    /^(not )?ok/ { seen++; p++; bad = 0; next }
+    /^Bail out!/ { f++; print "F " $0; next }
+    /^# exit / { status = $3; next }
+    /^#/ && bad { print "F " $0; next }
+    { bad = 0 }
+    END {
+      if (!all && planned == "") {
+        f++; print "F printed no plan (1..N)"
+      } else if (!all && planned != seen + 0) {
+        f++; print "F planned " planned " tests, ran " seen + 0
+      }
+      if (status == "" || (status != 0 && !f)) {
+        f++; print "F exit status " (status == "" ? "unknown" : status)
+      }
+      print "N " p + 0, f + 0, s + 0
+    }' "$1"
+}
+
+# run [--inside CLUSTER.SH] TEST...: the tests of $GBM_SUITE, by prove.
+run() {
+  local inside=() log=$GBM_BUILD/tests/log/$GBM_SUITE status file kind text
+  local p f s executed=0 failed_before=$failed
+
+  if [ "$1" = --inside ]; then
+    inside=("$2" run --)
+    shift 2
+  fi
+  echo "$GBM_SUITE:"
+  rm -rf "$log"
+  mkdir -p "$log" || exit
+  "${inside[@]}" prove ${verbose:+-v} --exec "$PWD/tests/run.sh --one" "$@"
+  status=$?
+  for file in "$log"/*; do
+    while read -r kind text; do
+      case $kind in
+      F) failures+=("$GBM_SUITE/${file##*/}: $text") ;;
+      S) skips+=("$GBM_SUITE/${file##*/}: ${text:-no reason given}") ;;
+      N)
+        read -r p f s <<<"$text"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+        executed=$((executed + p + f))
+        ;;
+      esac
+    done < <(read_log "$file")
+  done
+  if [ $executed -eq 0 ]; then
+    fail "no test was executed"
+  elif [ $status -ne 0 ] && [ $failed -eq "$failed_before" ]; then
+    fail "ended with status $status although every test passed"
+  fi
+}
+
+case ${V:-0} in 0) verbose= ;; *) verbose=1 ;; esac
+for GBM_SUITE in "${@:-unit}"; do
+  export GBM_SUITE
+  case $GBM_SUITE in
+  unit)
+    tests=(tests/lint/*.t)
+    for source in tests/unit/test_*.c; do
+      tests+=("$GBM_BUILD/${source%.c}")
+    done
+    ;;
+  build | mpi | slurm) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  *)
+    echo "run.sh: there is no suite '$GBM_SUITE': unit build mpi slurm" >&2
+    exit 2
+    ;;
+  esac
+
+  if [ ${#tests[@]} -eq 0 ]; then
+    fail "there are no tests"
+  elif [ "$GBM_SUITE" = build ] && [ -n "${SANITIZE-}" ]; then
+    skip "what a sanitizer was built into is not for installation"
+  elif [ "$GBM_SUITE" = mpi ] &&
+    ! [ -e "$GBM_BUILD/lib/gbm-mc/libgbm_mpi.so" ]; then
+    skip "libgbm_mpi was not built: there is no MPI"
+  elif [ "$GBM_SUITE" = slurm ]; then
+    obstacle=$(slurm_obstacle)
+    if [ -n "$obstacle" ]; then
+      skip "$obstacle"
+    else
+      run --inside tests/slurm/cluster.sh "${tests[@]}"
+    fi
+  else
+    run "${tests[@]}"
+  fi
+done
+
+echo
+for text in "${skips[@]}"; do
+  echo "SKIP $text"
+done
+for text in "${failures[@]}"; do
+  echo "FAIL $text"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+if [ "${GBM_NO_SKIP:-0}" != 0 ] && [ $skipped -gt 0 ]; then
+  echo "Nothing may be skipped in this run (GBM_NO_SKIP=1)." >&2
+  exit 1
+fi
+[ $failed -eq 0 ]
