@@ -92,8 +92,13 @@ $(B)/plugin/%: dir_cppflags = $(SLURM_CPPFLAGS)
 $(B)/plugin/%: dir_cflags = -fstack-protector-strong
 
 # One row per instruction set: the flags for kernel.c.
-ISAS := scalar
 ISA_CFLAGS_scalar :=
+ISA_CFLAGS_avx2 := -mavx2 -mfma
+ISA_CFLAGS_avx512 := -mavx512f -mavx512dq -mfma
+ISA_CFLAGS_neon :=
+ISAS_x86_64 := avx2 avx512
+ISAS_aarch64 := neon
+ISAS := scalar $(ISAS_$(firstword $(subst -, ,$(shell $(CC) -dumpmachine))))
 
 # ---- lists
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_VEC_SCALAR_H
+#define GBM_VEC_SCALAR_H
+
+/*
+ * Vectors of one element: the reference for the other vec_<isa>.h, and what
+ * runs where none of them can.  fma() is exact everywhere, by the C library
+ * where the hardware has none.
+ */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VL 1
+
+typedef double vd;
+typedef uint64_t vu;
+
+static inline vd vd_load(const double *p) { return *p; }
+static inline void vd_store(double *p, vd a) { *p = a; }
+static inline vd vd_set1(double a) { return a; }
+static inline double vd_first(vd a) { return a; }
+static inline vd vd_add(vd a, vd b) { return a + b; }
+static inline vd vd_sub(vd a, vd b) { return a - b; }
+static inline vd vd_mul(vd a, vd b) { return a * b; }
+static inline vd vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
+static inline vd vd_min(vd a, vd b) { return a < b ? a : b; }
+static inline vd vd_max(vd a, vd b) { return a > b ? a : b; }
+static inline vd vd_abs(vd a) { return fabs(a); }
+
+/* Bit i of the result: does the comparison hold for element i? */
+static inline unsigned vd_gt_mask(vd a, vd b) { return a > b; }
+static inline unsigned vd_zero_mask(vd a) { return !(a > 0 || a < 0); }
+
+static inline vu vu_load(const uint64_t *p) { return *p; }
+static inline void vu_store(uint64_t *p, vu a) { *p = a; }
+static inline vu vu_set1(uint64_t a) { return a; }
+static inline vu vu_add(vu a, vu b) { return a + b; }
+static inline vu vu_xor(vu a, vu b) { return a ^ b; }
+static inline vu vu_or(vu a, vu b) { return a | b; }
+static inline vu vu_shl(vu a, int n) { return a << n; }
+static inline vu vu_shr(vu a, int n) { return a >> n; }
+static inline vu vu_rotl(vu a, int n) { return a << n | a >> (64 - n); }
+
+static inline vu vu_of_bits(vd a)
+{
+	vu r;
+
+	memcpy(&r, &a, sizeof(r));
+	return r;
+}
+
+static inline vd vd_of_bits(vu a)
+{
+	vd r;
+
+	memcpy(&r, &a, sizeof(r));
+	return r;
+}
+
+/* table[w[i] & mask] for each element i. */
+static inline vd vd_lookup(const double *table, const uint64_t *w,
+			   uint64_t mask)
+{
+	return table[*w & mask];
+}
+
+#endif

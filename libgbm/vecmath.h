@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_VECMATH_H
+#define GBM_VECMATH_H
+
+/*
+ * Elementary functions over the operations of a vec_<isa>.h, which must be
+ * included before.  The same bits on every instruction set: nothing but IEEE
+ * operations, in a fixed order.
+ */
+
+/* 1.5 * 2^52: adding it rounds to an integer, kept in the low bits. */
+#define VM_ROUND 0x1.8p52
+
+/*
+ * 2^f for |f| <= 1/2: minimax for the relative error, 5.6e-18, found by
+ * Sollya's fpminimax with the constant term fixed at 1.
+ */
+static inline vd vm_exp2_poly(vd f)
+{
+	vd p = vd_set1(0x1.e9506e7458f2ep-32);
+
+	p = vd_fma(p, f, vd_set1(0x1.e61c16c1056fp-28));
+	p = vd_fma(p, f, vd_set1(0x1.b525395b42f4fp-24));
+	p = vd_fma(p, f, vd_set1(0x1.62bfc71b3397fp-20));
+	p = vd_fma(p, f, vd_set1(0x1.ffcbfc5c18559p-17));
+	p = vd_fma(p, f, vd_set1(0x1.4309130f14ca6p-13));
+	p = vd_fma(p, f, vd_set1(0x1.5d87fe78a08fdp-10));
+	p = vd_fma(p, f, vd_set1(0x1.3b2ab6fb9ffafp-7));
+	p = vd_fma(p, f, vd_set1(0x1.c6b08d704a124p-5));
+	p = vd_fma(p, f, vd_set1(0x1.ebfbdff82c5a5p-3));
+	p = vd_fma(p, f, vd_set1(0x1.62e42fefa39efp-1));
+	return vd_fma(p, f, vd_set1(1.0));
+}
+
+/* 2^n for integral |n| <= 1022. */
+static inline vd vm_ldexp1(vd n)
+{
+	vu k = vu_shl(vu_of_bits(vd_add(n, vd_set1(VM_ROUND))), 52);
+
+	return vd_of_bits(vu_add(k, vu_of_bits(vd_set1(1.0))));
+}
+
+/*
+ * 2^x, x not a NaN: within 1 ulp where the result is normal, correct to the
+ * last place of the subnormals, 0 and infinity beyond.
+ */
+static inline vd vm_exp2(vd x)
+{
+	vd r, n, n1, p;
+
+	if (!vd_gt_mask(vd_abs(x), vd_set1(1020.0))) {
+		r = vd_add(x, vd_set1(VM_ROUND));
+		p = vm_exp2_poly(vd_sub(x, vd_sub(r, vd_set1(VM_ROUND))));
+		return vd_of_bits(vu_add(vu_of_bits(p),
+					 vu_shl(vu_of_bits(r), 52)));
+	}
+	/* In two factors, so that only the last product can round. */
+	x = vd_max(vd_min(x, vd_set1(1200.0)), vd_set1(-1200.0));
+	n = vd_sub(vd_add(x, vd_set1(VM_ROUND)), vd_set1(VM_ROUND));
+	p = vm_exp2_poly(vd_sub(x, n));
+	n1 = vd_mul(n, vd_set1(0.5));
+	n1 = vd_sub(vd_add(n1, vd_set1(VM_ROUND)), vd_set1(VM_ROUND));
+	return vd_mul(vd_mul(p, vm_ldexp1(n1)), vm_ldexp1(vd_sub(n, n1)));
+}
+
+#endif
