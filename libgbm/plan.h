@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_PLAN_H
+#define GBM_PLAN_H
+
+/* A plan's inside, for those who run it: sim.c and stream.c. */
+
+#include <gbm-mc/gbm.h>
+
+#include "libgbm/budget.h"
+#include "libgbm/kernel.h"
+
+struct gbm_plan {
+	struct gbm_dynamics dynamics;
+	struct gbm_functional functional;
+	int has_functional;
+	double discount; /* of the built-in payoffs */
+	uint64_t n_paths;
+	unsigned threads;
+	unsigned ranks;
+	gbm_progress_fn *progress;
+	void *progress_user;
+	const struct gbm_kernel *kernel;
+	struct gbm_budget budget;
+	struct gbm_chunk chunk;	       /* of a run */
+	struct gbm_chunk stream_chunk; /* of a stream; paths 0: does not fit */
+	uint64_t need;
+};
+
+/*
+ * Simulates n paths from first on, a multiple of GBM_LANES, into
+ * out[t * stride + i]; n is rounded up to a multiple of GBM_LANES <= stride.
+ */
+void gbm_plan_paths(const struct gbm_plan *plan, uint64_t first, uint64_t n,
+		    double *out, size_t stride);
+
+/* A buffer for n bytes, aligned to a cache line, or NULL; free() it. */
+void *gbm_plan_alloc(uint64_t n);
+
+#endif

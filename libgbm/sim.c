@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Running a plan: items of whole blocks, shared out to threads. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <time.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "libgbm/plan.h"
+#include "libgbm/stats.h"
+
+/* Least time between two calls of the progress function. */
+#define PROGRESS_SECONDS 0.1
+
+/* What a thread works with. */
+struct worker {
+	double *paths;	/* rectangle of prices, when the functional is a callback */
+	double *values; /* the functional's values of one item */
+	struct gbm_stats stats;
+};
+
+/* What the threads of a run share. */
+struct run {
+	const struct gbm_plan *plan;
+	uint64_t first, n;
+	uint64_t done;
+	int stop;
+	int code;	    /* a callback's non-zero return */
+	uint64_t code_item; /* the least item that returned one */
+	double last_report; /* seconds; of the thread that reports */
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The built-in functional of the n paths from first on, a block or less. */
+static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
+			double *values)
+{
+	const struct gbm_functional *f = &plan->functional;
+	int asian = f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
+	int call = f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
+
+	for (size_t i = 0; i < n; i += GBM_GROUP_PATHS) {
+		uint64_t group = (first + i) / GBM_GROUP_PATHS;
+
+		if (asian)
+			plan->kernel->average(&plan->dynamics, group,
+					      values + i);
+		else
+			plan->kernel->terminal(&plan->dynamics, group,
+					       values + i);
+	}
+	if (f->payoff != GBM_TERMINAL)
+		plan->kernel->payoff(values, n, call ? 1 : -1, f->strike,
+				     plan->discount);
+}
+
+/* The callback's values of n paths; returns its code. */
+static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
+			struct worker *w)
+{
+	const struct gbm_functional *f = &plan->functional;
+	struct gbm_block block = {
+		.values = w->paths,
+		.n_times = (size_t)(plan->dynamics.steps + 1),
+		.stride = (size_t)plan->chunk.stride,
+	};
+	int code;
+
+	for (uint64_t i = 0; i < n; i += plan->chunk.paths) {
+		uint64_t m = n - i < plan->chunk.paths ? n - i :
+							 plan->chunk.paths;
+
+		gbm_plan_paths(plan, first + i, m, w->paths, block.stride);
+		block.first_path = first + i;
+		block.n_paths = (size_t)m;
+		code = f->fn(&block, f->user, w->values + i);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+/* One item: n paths from first on, whole blocks but for the plan's end. */
+static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
+		    struct worker *w)
+{
+	int code = 0;
+
+	if (plan->functional.fn)
+		code = run_callback(plan, first, n, w);
+	if (code)
+		return code;
+	for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS) {
+		size_t m = n - i < GBM_BLOCK_PATHS ? (size_t)(n - i) :
+						     GBM_BLOCK_PATHS;
+
+		if (!plan->functional.fn)
+			run_builtin(plan, first + i, m, w->values + i);
+		gbm_stats_add_block(&w->stats, plan->kernel, w->values + i, m);
+	}
+	return 0;
+}
+
+static void stop_with(struct run *r, uint64_t item, int code)
+{
+#ifdef _OPENMP
+#pragma omp critical(gbm_stop)
+#endif
+	{
+		if (!r->code || item < r->code_item) {
+			r->code = code;
+			r->code_item = item;
+		}
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+		r->stop = 1;
+	}
+}
+
+static int stopped(struct run *r)
+{
+	int stop;
+
+#ifdef _OPENMP
+#pragma omp atomic read
+#endif
+	stop = r->stop;
+	return stop;
+}
+
+/* Counts an item; the calling thread reports now and then. */
+static void item_done(struct run *r, unsigned thread, uint64_t n)
+{
+	const struct gbm_plan *plan = r->plan;
+	uint64_t done;
+	int code;
+
+#ifdef _OPENMP
+#pragma omp atomic capture
+#endif
+	done = r->done += n;
+	if (thread != 0 || !plan->progress ||
+	    now() - r->last_report < PROGRESS_SECONDS)
+		return;
+	r->last_report = now();
+	code = plan->progress(plan->progress_user, done, r->n);
+	if (code)
+		stop_with(r, UINT64_MAX, code);
+}
+
+static void run_items(struct run *r, struct worker *workers, unsigned threads)
+{
+	const struct gbm_plan *plan = r->plan;
+	uint64_t size = plan->chunk.item;
+	uint64_t items = (r->n + size - 1) / size;
+
+	(void)threads;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(threads)
+#endif
+	{
+		unsigned id = 0;
+
+#ifdef _OPENMP
+		id = (unsigned)omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+#endif
+		for (uint64_t k = 0; k < items; k++) {
+			uint64_t n = k + 1 < items ? size : r->n - k * size;
+			int code;
+
+			if (stopped(r))
+				continue;
+			code = run_item(plan, r->first + k * size, n,
+					workers + id);
+			if (code)
+				stop_with(r, k, code);
+			else
+				item_done(r, id, n);
+		}
+	}
+}
+
+static void free_workers(struct worker *workers, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		free(workers[i].paths);
+		free(workers[i].values);
+	}
+	free(workers);
+}
+
+/* Allocated here so that a failure is one, and touched by their threads. */
+static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
+{
+	struct worker *workers = calloc(n, sizeof(*workers));
+
+	if (!workers)
+		return NULL;
+	for (unsigned i = 0; i < n; i++) {
+		struct worker *w = workers + i;
+
+		gbm_stats_zero(&w->stats);
+		w->values = gbm_plan_alloc(plan->chunk.item * sizeof(double));
+		if (plan->functional.fn)
+			w->paths = gbm_plan_alloc(plan->chunk.bytes);
+		if (!w->values || (plan->functional.fn && !w->paths)) {
+			free_workers(workers, n);
+			return NULL;
+		}
+	}
+	return workers;
+}
+
+int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
+		  uint64_t n_paths, struct gbm_stats *stats, int *user_code)
+{
+	struct run r = { .plan = plan, .first = first_path, .n = n_paths };
+	struct worker *workers;
+	unsigned threads;
+	uint64_t items;
+
+	if (user_code)
+		*user_code = 0;
+	if (!plan || !stats || !plan->has_functional ||
+	    first_path > plan->n_paths || n_paths > plan->n_paths - first_path ||
+	    first_path % GBM_BLOCK_PATHS ||
+	    (n_paths % GBM_BLOCK_PATHS && first_path + n_paths < plan->n_paths))
+		return GBM_EINVAL;
+	if (!n_paths)
+		return GBM_OK;
+	items = (n_paths + plan->chunk.item - 1) / plan->chunk.item;
+	threads = items < plan->threads ? (unsigned)items : plan->threads;
+	workers = make_workers(plan, threads);
+	if (!workers)
+		return GBM_ENOMEM;
+	r.last_report = now();
+	run_items(&r, workers, threads);
+	if (!r.stop)
+		for (unsigned i = 0; i < threads; i++)
+			gbm_stats_merge(stats, &workers[i].stats);
+	free_workers(workers, threads);
+	if (user_code)
+		*user_code = r.code;
+	return r.stop ? GBM_ECANCELED : GBM_OK;
+}
+
+int gbm_run(const struct gbm_plan *plan, struct gbm_result *result)
+{
+	struct gbm_stats *stats;
+	int status, code;
+
+	if (!plan || !result || result->size != sizeof(*result))
+		return GBM_EINVAL;
+	status = gbm_stats_create(&stats);
+	if (status)
+		return status;
+	status = gbm_run_range(plan, 0, plan->n_paths, stats, &code);
+	if (!status)
+		status = gbm_stats_result(stats, result);
+	if (status == GBM_ECANCELED)
+		result->user_code = code;
+	gbm_stats_destroy(&stats);
+	return status;
+}
