@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Generators for callers: one group of lanes, its words handed out row by row.
+ */
+#include <string.h>
+
+#include <gbm-mc/gbm.h>
+
+#include "libgbm/isa.h"
+
+_Static_assert(GBM_RNG_LANES == GBM_LANES, "the public lanes are the kernels'");
+
+/* Words drawn at a time by gbm_rng_fill_normal(). */
+#define FILL_ROWS GBM_ROWS
+
+static struct gbm_lanes load(const struct gbm_rng *rng)
+{
+	struct gbm_lanes s;
+
+	memcpy(s.a, rng->a, sizeof(s.a));
+	memcpy(s.b, rng->b, sizeof(s.b));
+	memcpy(s.c, rng->c, sizeof(s.c));
+	s.counter = rng->counter;
+	return s;
+}
+
+static void save(struct gbm_rng *rng, const struct gbm_lanes *s)
+{
+	memcpy(rng->a, s->a, sizeof(s->a));
+	memcpy(rng->b, s->b, sizeof(s->b));
+	memcpy(rng->c, s->c, sizeof(s->c));
+	rng->counter = s->counter;
+}
+
+/*
+ * Not GBM_ISA: every kernel gives the same bits, and these functions have no
+ * way to refuse a wrong name.
+ */
+static const struct gbm_kernel *kernel(void)
+{
+	return gbm_kernel_select(NULL, NULL);
+}
+
+void gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream)
+{
+	struct gbm_lanes s;
+
+	kernel()->seed(&s, seed, GBM_PURPOSE_USER, stream);
+	memset(rng, 0, sizeof(*rng));
+	save(rng, &s);
+	rng->next = GBM_LANES;
+}
+
+uint64_t gbm_rng_u64(struct gbm_rng *rng)
+{
+	if (rng->next == GBM_LANES) {
+		struct gbm_lanes s = load(rng);
+
+		kernel()->words(&s, rng->word, 1);
+		save(rng, &s);
+		rng->next = 0;
+	}
+	return rng->word[rng->next++];
+}
+
+double gbm_rng_uniform(struct gbm_rng *rng)
+{
+	return (double)(gbm_rng_u64(rng) >> 11) * 0x1p-53;
+}
+
+double gbm_rng_normal(struct gbm_rng *rng)
+{
+	uint64_t w[GBM_LANES] = { gbm_rng_u64(rng) };
+	double z[GBM_LANES];
+
+	kernel()->normals(w, z, GBM_LANES);
+	return z[0];
+}
+
+void gbm_rng_fill_normal(struct gbm_rng *rng, double *out, size_t n)
+{
+	const struct gbm_kernel *k = kernel();
+	uint64_t w[FILL_ROWS * GBM_LANES];
+	struct gbm_lanes s;
+
+	for (; n && rng->next < GBM_LANES; n--)
+		*out++ = gbm_rng_normal(rng);
+	s = load(rng);
+	while (n >= GBM_LANES) {
+		size_t rows = n / GBM_LANES;
+
+		if (rows > FILL_ROWS)
+			rows = FILL_ROWS;
+		k->words(&s, w, rows);
+		k->normals(w, out, rows * GBM_LANES);
+		out += rows * GBM_LANES;
+		n -= rows * GBM_LANES;
+	}
+	save(rng, &s);
+	for (; n; n--)
+		*out++ = gbm_rng_normal(rng);
+}
