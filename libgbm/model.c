@@ -2,8 +2,6 @@
 #include "libgbm/err.h"
 #include "libgbm/model.h"
 
-#define LOG2E 0x1.71547652b82fep+0
-
 double gbm_model_drift(const struct gbm_model *model)
 {
 	return isnan(model->drift) ? model->rate - model->dividend :
@@ -19,8 +17,8 @@ void gbm_model_dynamics(const struct gbm_model *model, uint64_t seed,
 	dynamics->seed = seed;
 	dynamics->steps = model->steps;
 	dynamics->spot = model->spot;
-	dynamics->drift2 = (mu - model->vol * model->vol / 2) * dt * LOG2E;
-	dynamics->vol2 = model->vol * sqrt(dt) * LOG2E;
+	dynamics->drift2 = (mu - model->vol * model->vol / 2) * dt * GBM_LOG2E;
+	dynamics->vol2 = model->vol * sqrt(dt) * GBM_LOG2E;
 }
 
 static int finite(const char *name, double value, struct gbm_error *err)

@@ -8,6 +8,8 @@
 
 #include "libgbm/kernel.h"
 
+#define GBM_LOG2E 0x1.71547652b82fep+0
+
 /* Return 0, or GBM_EINVAL with the offending member named in *err. */
 int gbm_model_check(const struct gbm_model *model, struct gbm_error *err);
 int gbm_functional_check(const struct gbm_functional *functional,

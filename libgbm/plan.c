@@ -121,6 +121,16 @@ static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 	return GBM_OK;
 }
 
+/* Not by exp(): the C library's bits differ between systems. */
+static double discount_factor(const struct gbm_kernel *kernel,
+			      const struct gbm_model *model)
+{
+	double x[GBM_LANES] = { -model->rate * model->horizon * GBM_LOG2E };
+
+	kernel->exp2(x, x, GBM_LANES);
+	return x[0];
+}
+
 int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 		    const struct gbm_functional *functional, uint64_t n_paths,
 		    const struct gbm_options *options, struct gbm_error *err)
@@ -148,7 +158,6 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 				     "allocated",
 				     sizeof(*p));
 	gbm_model_dynamics(model, o->seed, &p->dynamics);
-	p->discount = exp(-model->rate * model->horizon);
 	p->has_functional = functional != NULL;
 	if (functional)
 		p->functional = *functional;
@@ -158,6 +167,8 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 	p->progress_user = o->progress_user;
 	p->kernel = gbm_kernel_select(getenv("GBM_ISA"), err);
 	status = p->kernel ? choose_memory(p, o, err) : GBM_EISA;
+	if (!status)
+		p->discount = discount_factor(p->kernel, model);
 	if (status) {
 		free(p);
 		return status;
