@@ -69,7 +69,9 @@ read_log() {
     /^1\.\.[0-9]/ { planned = substr($1, 4); next }
     /^ok.*# *[Ss][Kk][Ii][Pp]/ {
       seen++; s++; bad = 0
-      sub(/^ok *[0-9]* *-? */, ""); print "S " $0
+      sub(/^ok *[0-9]* *-? */, "")
+      sub(/ *# *[Ss][Kk][Ii][Pp][^ ]* */, ": "); sub(/^: /, "")
+      print "S " $0
       next
     }
     /^not ok/ && !/# *TODO/ { seen++; f++; bad = 1; print "F " $0; next }

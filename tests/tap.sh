@@ -37,3 +37,18 @@ done_testing() {
   [ "$tap_failed" -eq 0 ]
   exit
 }
+
+# tree_files: the files of the tree below the current directory, without what
+# configure and make write.  Not by git alone: a release has no git, and git
+# refuses to look at another user's checkout.
+tree_files() {
+  { git ls-files -co --exclude-standard 2>/dev/null ||
+    find . -type f \( -path './build-aux/*' -o -not -path './build*/*' \
+      -not -path './autom4te.cache/*' -not -path './.git/*' -not -path ./.git \
+      -not -path './config.h*' -not -path './config.mk' \
+      -not -path './config.status' -not -path './config.log' \
+      -not -path './configure' -not -name '*~' -not -path './tags' \); } |
+    sed 's|^\./||' | sort | while IFS= read -r tap_file; do
+    [ ! -f "$tap_file" ] || printf '%s\n' "$tap_file"
+  done
+}

@@ -22,7 +22,7 @@ libgbm/mpi\.c | "(?!config\.h").* | libgbm_mpi stands on the public headers
 libgbm/include/.* | ".* | public headers include public headers
 libgbm/(budget|stats|isa|kernel|rng|vecmath|vec_[a-z0-9]*|status)\.[ch] | "(libgbm/)?sim\.h" | sim is above them
 libgbm/(stats|kernel|rng|vecmath|vec_[a-z0-9]*)\.[ch] | "(libgbm/)?(budget|isa)\.h" | they need no machine
-plugin/err\.[ch] | "(?!(plugin/)?err\.h").* | err stands on nothing
+plugin/err\.[ch] | "(?!(plugin/)?(err|banned)\.h").* | err stands on nothing
 plugin/(size|conf|policy|procfs|sysroot)\.[ch] | "(plugin/)?(cap|backend)\.h" | caps stand on them
 EOF
 }

@@ -5,21 +5,12 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/tap.sh
 
-# Without git (a release, or another user's checkout) all but what configure
-# and make write.
-mapfile -t files < <({ git ls-files -co --exclude-standard 2>/dev/null ||
-  find . -type f -not -path './build*/*' -not -path './autom4te.cache/*' \
-    -not -path './.git/*' -not -path './config*' -not -name '*~' \
-    -o -path './build-aux/*' -type f; } | sed 's|^\./||' | sort)
-existing=()
-for file in "${files[@]}"; do
-  [ -f "$file" ] && existing+=("$file")
-done
+mapfile -t files < <(tree_files)
 
 # Captured from other systems: as they were.
 own() {
-  printf '%s\n' "${existing[@]}" |
-    grep -vE '^(COPYING|tests/fixtures/.*|configure.ac~)$'
+  printf '%s\n' "${files[@]}" |
+    grep -vE '^(COPYING$|tests/fixtures/)'
 }
 
 licensed() {
@@ -61,8 +52,11 @@ mirrors() {
 
 executable() {
   local bad
-  bad=$(own | grep -E '\.(t|sh)$|^\.ci/run$' | grep -vx 'tests/tap.sh' |
-    while read -r file; do [ -x "$file" ] || echo "$file"; done)
+  # A file that is sourced says so on its first line.
+  bad=$(own | grep -E '\.(t|sh)$|^\.ci/run$' | while read -r file; do
+    [ -x "$file" ] || head -n 1 "$file" | grep -q '^# shellcheck shell=' ||
+      echo "$file"
+  done)
   [ -z "$bad" ] || { echo "not executable:"; echo "$bad"; return 1; }
 }
 
@@ -71,7 +65,7 @@ scripts() {
     grep -vE '\.md$'
 }
 
-ok "there are files to look at" test ${#existing[@]} -gt 10
+ok "there are files to look at" test ${#files[@]} -gt 10
 ok "every file has its SPDX line" licensed
 ok "no space at the end of a line" nothing_matches '[[:blank:]]$'
 ok "no path of somebody's home" home_paths
