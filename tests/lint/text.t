@@ -71,6 +71,8 @@ ok "no space at the end of a line" nothing_matches '[[:blank:]]$'
 ok "no path of somebody's home" home_paths
 ok "no path of this checkout" this_checkout
 ok "no name of a mirror" mirrors
+ok "README.md has 500 words at the most" eval \
+  '[ "$(wc -w <README.md)" -le 500 ]'
 ok "scripts and tests are executable" executable
 if command -v shellcheck >/dev/null; then
   ok "shellcheck is content" eval 'scripts | xargs -d "\n" shellcheck -x'
