@@ -35,6 +35,9 @@
 extern "C" {
 #endif
 
+/* The library is compiled with everything else hidden. */
+#pragma GCC visibility push(default)
+
 /* Raised whenever any bit of any result may differ from the last release. */
 #define GBM_STREAM_VERSION 1
 
@@ -373,6 +376,8 @@ int gbm_reference(const struct gbm_model *model,
 int gbm_geometric_asian(const struct gbm_model *model,
 			const struct gbm_functional *functional,
 			double *value);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /*
  * For gsl_rng_alloc(); static storage.  gsl_rng_set(r, s) selects stream 0 of
  * seed s.  gsl_rng_get() yields 0 .. ULONG_MAX.
@@ -26,6 +28,8 @@ const gsl_rng_type *gbm_gsl_rng_type(void);
  * stream).  Returns 0, or GBM_EINVAL when r is not of gbm_gsl_rng_type().
  */
 int gbm_gsl_rng_set_stream(gsl_rng *r, uint64_t seed, uint64_t stream);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

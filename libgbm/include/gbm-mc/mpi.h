@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /*
  * gbm_plan_create() for the ranks of comm, collective.  Counts the ranks that
  * share this node and divides the node's memory and cores by them:
@@ -57,6 +59,8 @@ int gbm_mpi_stream_open(struct gbm_stream **stream,
 
 /* Adds up the statistics of all ranks, in place on every rank; collective. */
 int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
