@@ -98,7 +98,7 @@ ISA_CFLAGS_avx512 := -mavx512f -mavx512dq -mfma
 ISA_CFLAGS_neon :=
 ISAS_x86_64 := avx2 avx512
 ISAS_aarch64 := neon
-ISAS := scalar $(ISAS_$(firstword $(subst -, ,$(shell $(CC) -dumpmachine))))
+ISAS := scalar $(ISAS_$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null))))
 
 # ---- lists
 
