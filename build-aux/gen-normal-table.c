@@ -154,9 +154,12 @@ int main(void)
 	       "/* Above the distance of curve and chord, of a wedge's height. */\n"
 	       "#define GBM_NORMAL_CONVEX_GAP %.4f\n"
 	       "#define GBM_NORMAL_CONCAVE_GAP %.4f\n\n"
+	       "/* Height of the cap, of the density's peak. */\n"
+	       "#define GBM_NORMAL_CAP %a\n\n"
 	       "/* 2 x[k + 1]; 0 in the slots that are no rectangle. */\n"
 	       "static const double gbm_normal_x2[%d] = {\n", n, inflection,
-	       (double)convex * 1.02, (double)concave * 1.02, SLOTS);
+	       (double)convex * 1.02, (double)concave * 1.02,
+	       (double)-expm1f128(-x[n] * x[n] / 2), SLOTS);
 	for (int k = 0; k < SLOTS; k += 2)
 		printf("\t%a, %a,\n", k < n ? (double)(2 * x[k + 1]) : 0.0,
 		       k + 1 < n ? (double)(2 * x[k + 2]) : 0.0);

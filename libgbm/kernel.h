@@ -72,13 +72,17 @@ struct gbm_kernel {
 	/* out[i] = 2^x[i], for n a multiple of GBM_LANES. */
 	void (*exp2)(const double *x, double *out, size_t n);
 
-	/* S(T) of the GBM_GROUP_PATHS paths of a group. */
+	/*
+	 * S(T) of the n_groups * GBM_GROUP_PATHS paths from group on;
+	 * n_groups * d->steps < 2^63.  Some ten groups or more at a time
+	 * run at full speed.
+	 */
 	void (*terminal)(const struct gbm_dynamics *d, uint64_t group,
-			 double *out);
+			 uint64_t n_groups, double *out);
 
 	/* The mean of S over the steps 1..steps, likewise. */
 	void (*average)(const struct gbm_dynamics *d, uint64_t group,
-			double *out);
+			uint64_t n_groups, double *out);
 
 	/*
 	 * S at the steps 0..d->steps of the n_rows rows from row on, to

@@ -123,17 +123,24 @@ static inline double gbm_normal_wedge(unsigned k, struct gbm_normal_draws *d)
 	}
 }
 
-/* The piece of the density above all rectangles. */
+/*
+ * The piece of the density above all rectangles: x and a depth below the peak,
+ * in units of the peak.  The curve's own depth is 1 - exp(-q), q = x^2 / 2,
+ * between q - q^2 / 2 and q.
+ */
 static inline double gbm_normal_cap(struct gbm_normal_draws *d)
 {
-	double x0 = gbm_normal_x2[GBM_NORMAL_BANDS - 1] / 2;
-	double y0 = gbm_normal_density(x0);
-
 	for (;;) {
-		double x = gbm_normal_uniform(d) * x0;
-		double y = y0 + gbm_normal_uniform(d) * (1 - y0);
+		double x = gbm_normal_uniform(d) *
+			   (gbm_normal_x2[GBM_NORMAL_BANDS - 1] / 2);
+		double depth = gbm_normal_uniform(d) * GBM_NORMAL_CAP;
+		double q = x * x / 2;
 
-		if (y <= gbm_normal_density(x))
+		if (depth >= q)
+			return x;
+		if (depth < q - q * q / 2)
+			continue;
+		if (depth >= 1 - gbm_normal_density(x))
 			return x;
 	}
 }

@@ -15,6 +15,9 @@
 #define GBM_NORMAL_CONVEX_GAP 0.0851
 #define GBM_NORMAL_CONCAVE_GAP 0.0281
 
+/* Height of the cap, of the density's peak. */
+#define GBM_NORMAL_CAP 0x1.1137b96f2b09bp-7
+
 /* 2 x[k + 1]; 0 in the slots that are no rectangle. */
 static const double gbm_normal_x2[2048] = {
 	0x1.0d064e2267568p+3, 0x1.01eae583f7dbep+3,

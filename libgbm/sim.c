@@ -13,6 +13,12 @@
 /* Least time between two calls of the progress function. */
 #define PROGRESS_SECONDS 0.1
 
+/*
+ * Paths that go through a kernel at a time: enough for its pipeline, few enough
+ * for their values to be in the cache when they are added up.
+ */
+#define RUN_PATHS (4 * GBM_BLOCK_PATHS)
+
 /* What a thread works with. */
 struct worker {
 	double *paths;	/* rectangle of prices, when the functional is a callback */
@@ -39,24 +45,21 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The built-in functional of the n paths from first on, a block or less. */
+/* The built-in functional of the n paths from first on, to whole groups. */
 static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 			double *values)
 {
 	const struct gbm_functional *f = &plan->functional;
 	int asian = f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
 	int call = f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
+	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
 
-	for (size_t i = 0; i < n; i += GBM_GROUP_PATHS) {
-		uint64_t group = (first + i) / GBM_GROUP_PATHS;
-
-		if (asian)
-			plan->kernel->average(&plan->dynamics, group,
-					      values + i);
-		else
-			plan->kernel->terminal(&plan->dynamics, group,
-					       values + i);
-	}
+	if (asian)
+		plan->kernel->average(&plan->dynamics, first / GBM_GROUP_PATHS,
+				      groups, values);
+	else
+		plan->kernel->terminal(&plan->dynamics, first / GBM_GROUP_PATHS,
+				       groups, values);
 	if (f->payoff != GBM_TERMINAL)
 		plan->kernel->payoff(values, n, call ? 1 : -1, f->strike,
 				     plan->discount);
@@ -92,19 +95,23 @@ static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 		    struct worker *w)
 {
-	int code = 0;
+	if (plan->functional.fn) {
+		int code = run_callback(plan, first, n, w);
 
-	if (plan->functional.fn)
-		code = run_callback(plan, first, n, w);
-	if (code)
-		return code;
-	for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS) {
-		size_t m = n - i < GBM_BLOCK_PATHS ? (size_t)(n - i) :
-						     GBM_BLOCK_PATHS;
+		if (code)
+			return code;
+	}
+	for (uint64_t i = 0; i < n; i += RUN_PATHS) {
+		size_t m = n - i < RUN_PATHS ? (size_t)(n - i) : RUN_PATHS;
 
 		if (!plan->functional.fn)
 			run_builtin(plan, first + i, m, w->values + i);
-		gbm_stats_add_block(&w->stats, plan->kernel, w->values + i, m);
+		for (size_t b = 0; b < m; b += GBM_BLOCK_PATHS)
+			gbm_stats_add_block(&w->stats, plan->kernel,
+					    w->values + i + b,
+					    m - b < GBM_BLOCK_PATHS ?
+						    m - b :
+						    GBM_BLOCK_PATHS);
 	}
 	return 0;
 }
