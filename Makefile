@@ -20,7 +20,7 @@ all:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
-.PHONY: check-unit check-build check-mpi check-slurm run-check run-demo
+.PHONY: check-unit check-isa check-build check-mpi check-slurm run-check run-demo
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
@@ -152,14 +152,14 @@ all: $(LIB_LINKS) $(LIB_ARCHIVES) $(LIB_PCS) $(PLUGIN) $(PROGRAMS) \
 deps_for = $(if $(filter no,$(DEPS)),,build-aux/install-deps.sh $(1))
 
 deps: ## Install the missing Debian packages that demo and check need
-	@build-aux/install-deps.sh build mpi slurm test
+	@build-aux/install-deps.sh build mpi slurm test cross
 
 demo: ## Install packages, build, run the main job on a private Slurm
 	@$(call deps_for,build mpi slurm)
 	@$(MAKE) --no-print-directory run-demo
 
 check: ## Install packages, build, run every test
-	@$(call deps_for,build mpi slurm test)
+	@$(call deps_for,build mpi slurm test cross)
 	@$(MAKE) --no-print-directory run-check
 
 run-demo: all
@@ -180,6 +180,9 @@ check-unit: ## Unit tests and lint: seconds, no root, no daemons
 check-unit: need-check $(UNIT_TESTS)
 	$(run_tests) unit
 
+check-isa: config.mk ## The same bits by every compiler and instruction set
+	$(run_tests) isa
+
 check-build: all ## Install, uninstall, headers, exported symbols
 	$(run_tests) build
 
@@ -190,7 +193,7 @@ check-slurm: all $(SLURM_HELPERS) ## Tests on a private Slurm cluster (root)
 	$(run_tests) slurm
 
 run-check: all need-check $(UNIT_TESTS) $(MPI_HELPERS) $(SLURM_HELPERS)
-	$(run_tests) unit build mpi slurm
+	$(run_tests) unit isa build mpi slurm
 
 .PHONY: need-check
 need-check:

@@ -40,6 +40,9 @@ check                   | test  | pc:check             | unit tests
 perl                    | test  | cmd:prove            | prove, which runs all tests
 g++                     | test  | cmd:c++              | are the headers good C++, too?
 shellcheck              | test  | cmd:shellcheck       | lint for shell scripts
+gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
+libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
+qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines
 clang                   | clang | cmd:clang            | the second compiler
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
 clang-format            | style | cmd:git-clang-format | make style
@@ -74,10 +77,10 @@ if [ "${1-}" = --list ]; then
   list_only=yes
   shift
 fi
-[ $# -gt 0 ] || die "name at least one group: build mpi slurm test clang style"
+[ $# -gt 0 ] || die "name at least one group: build mpi slurm test cross clang style"
 for group; do
   packages | grep -q "|$group|" ||
-    die "there is no group '$group': build mpi slurm test clang style"
+    die "there is no group '$group': build mpi slurm test cross clang style"
 done
 
 missing=

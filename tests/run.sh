@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [build] [mpi] [slurm]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
@@ -137,9 +137,9 @@ for GBM_SUITE in "${@:-unit}"; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;
-  build | mpi | slurm) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  isa | build | mpi | slurm) tests=(tests/"$GBM_SUITE"/*.t) ;;
   *)
-    echo "run.sh: there is no suite '$GBM_SUITE': unit build mpi slurm" >&2
+    echo "run.sh: there is no suite '$GBM_SUITE': unit isa build mpi slurm" >&2
     exit 2
     ;;
   esac
