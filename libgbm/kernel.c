@@ -221,6 +221,7 @@ static void exp2_n(const double *x, double *out, size_t n)
 /* What becomes of a step's prices 2^x. */
 enum sink {
 	SINK_NONE,  /* not needed */
+	SINK_ONLY,  /* out[i] = spot 2^x; there is no other step, x is not kept */
 	SINK_STORE, /* out[i] = spot 2^x */
 	SINK_ADD    /* out[i] += 2^x */
 };
@@ -258,11 +259,13 @@ static inline void move_row(const struct dynamics *d, double *x,
 			    const double *z, enum sink sink, double *out)
 {
 	for (size_t i = 0; i < GBM_LANES; i += VL) {
-		vd y = vd_add(vd_load(x + i), d->drift);
+		vd y = sink == SINK_ONLY ? d->drift :
+					   vd_add(vd_load(x + i), d->drift);
 
 		y = vd_fma(d->vol, vd_load(z + i), y);
-		vd_store(x + i, y);
-		if (sink == SINK_STORE)
+		if (sink != SINK_ONLY)
+			vd_store(x + i, y);
+		if (sink == SINK_STORE || sink == SINK_ONLY)
 			vd_store(out + i, vd_mul(d->spot, vm_exp2(y)));
 		else if (sink == SINK_ADD)
 			vd_store(out + i,
@@ -338,7 +341,7 @@ static inline void run(const struct gbm_dynamics *d, uint64_t group,
 
 		if (with_words && words_step == 0)
 			begin_group(&p, words_group, k == 0);
-		if (with_move && move_step == 0)
+		if (with_move && move_step == 0 && sink != SINK_ONLY)
 			memset(p.x, 0, sizeof(p.x));
 		if (with_words && with_normals && with_move) {
 			if (to == SINK_NONE)
@@ -376,7 +379,11 @@ static inline void run(const struct gbm_dynamics *d, uint64_t group,
 static void terminal(const struct gbm_dynamics *d, uint64_t group,
 		     uint64_t n_groups, double *out)
 {
-	run(d, group, n_groups, SINK_STORE, 1, out, 0, GBM_GROUP_PATHS);
+	if (d->steps == 1)
+		run(d, group, n_groups, SINK_ONLY, 1, out, 0, GBM_GROUP_PATHS);
+	else
+		run(d, group, n_groups, SINK_STORE, 1, out, 0,
+		    GBM_GROUP_PATHS);
 }
 
 static void average(const struct gbm_dynamics *d, uint64_t group,
