@@ -65,7 +65,7 @@ fi
 if [ -e "$lib/libgbm-mc-mpi.so.0" ]; then
   library libgbm-mc-mpi gbm-mc-mpi.map
   ok "libgbm-mc-mpi leaves starting and ending MPI to the program" \
-    none called "$lib/libgbm-mc-mpi.a" '^MPI_(Init|Finalize|Abort)'
+    none called "$lib/libgbm-mc-mpi.a" '^MPI_(Init(_thread)?|Finalize|Abort)$'
 else
   skip "libgbm-mc-mpi" "it was not built"
 fi
