@@ -9,6 +9,8 @@
 #ifndef GBM_PLUGIN_BANNED_H
 #define GBM_PLUGIN_BANNED_H
 
+#undef alloca /* a macro in glibc */
+
 #pragma GCC poison strcpy strncpy strcat strncat stpcpy sprintf vsprintf gets
 #pragma GCC poison strtok strtok_r sscanf fscanf scanf atoi atol atoll atof
 #pragma GCC poison strtol strtoul strtoll strtoull strtod strtof strtold

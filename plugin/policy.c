@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plugin/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin/banned.h"
+
+#define PPM_ALL 1000000
+
+static uint64_t round_down(uint64_t bytes)
+{
+	return bytes - bytes % POLICY_ROUND;
+}
+
+int policy_cap(struct request *r, const struct conf *c, const char *name,
+	       const char *text, size_t len, struct err *e)
+{
+	char quoted[ERR_QUOTE_MAX], least[SIZE_TEXT_MAX];
+	struct size size = { 0 };
+	enum size_status status = size_parse(text, len, &size);
+
+	err_quote(quoted, text, len);
+	if (len == 0)
+		return err_set(e,
+			       "%s needs a size, such as 1500M, 1.5G or 80%%",
+			       name);
+	if (status == SIZE_SPELLING)
+		return err_set(e,
+			       "%s=%s is not a size: give a number with K, M, "
+			       "G or T (1500M, 1.5G; a plain number is in M), "
+			       "or a share of the node's memory (80%%)",
+			       name, quoted);
+	if (status == SIZE_TOO_LARGE && text[len - 1] == '%')
+		return err_set(e,
+			       "%s=%s is more than the node has: give at most "
+			       "100%%",
+			       name, quoted);
+	if (status == SIZE_TOO_LARGE)
+		return err_set(e,
+			       "%s=%s is too large: no node has that much "
+			       "memory",
+			       name, quoted);
+	if (size.ppm == 0 && size.bytes < c->min_cap)
+		return err_set(e,
+			       "%s=%s is too small: give at least %s, or "
+			       "Slurm's own part of the job has no room",
+			       name, quoted, size_format(least, c->min_cap));
+	r->cap = size;
+	r->has_cap = true;
+	return 0;
+}
+
+static bool word_is(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(text, word, len) == 0;
+}
+
+int policy_swap(struct request *r, const char *name, const char *text,
+		size_t len, struct err *e)
+{
+	char quoted[ERR_QUOTE_MAX];
+	struct swap swap = { SWAP_NONE, 0 };
+	struct size size = { 0 };
+
+	err_quote(quoted, text, len);
+	if (word_is(text, len, "allow")) {
+		swap.mode = SWAP_ALLOW;
+	} else if (!word_is(text, len, "none")) {
+		enum size_status status = size_parse(text, len, &size);
+
+		if (status == SIZE_TOO_LARGE && text[len - 1] != '%')
+			return err_set(e,
+				       "%s=%s is too large: no node has that "
+				       "much swap",
+				       name, quoted);
+		if (status != SIZE_OK || text[len - 1] == '%')
+			return err_set(e,
+				       "%s=%s is not known: give none, allow, "
+				       "or a size such as 512M",
+				       name, quoted);
+		swap.bytes = round_down(size.bytes);
+		if (swap.bytes > 0)
+			swap.mode = SWAP_SIZE;
+	}
+	r->swap = swap;
+	r->has_swap = true;
+	return 0;
+}
+
+int policy_resolve(const struct request *r, const struct conf *c,
+		   uint64_t mem_total, struct limits *out, struct err *e)
+{
+	char least[SIZE_TEXT_MAX], got[SIZE_TEXT_MAX];
+	uint64_t cap = r->cap.bytes;
+
+	if (r->cap.ppm > 0)
+		/* Divided first: mem_total * ppm may not fit. */
+		cap = mem_total / PPM_ALL * r->cap.ppm +
+		      mem_total % PPM_ALL * r->cap.ppm / PPM_ALL;
+	cap = round_down(cap);
+	if (cap < round_down(c->min_cap))
+		return err_set(e,
+			       "--gbm-mem-cap comes to %s on this node, which "
+			       "is too small: give at least %s",
+			       size_format(got, cap),
+			       size_format(least, c->min_cap));
+	out->cap = cap;
+	out->swap.mode = SWAP_NONE;
+	out->swap.bytes = 0;
+	if (r->has_swap)
+		out->swap = r->swap;
+	return 0;
+}
+
+static bool less_swap(const struct swap *a, const struct swap *b)
+{
+	if (a->mode != b->mode)
+		return a->mode < b->mode;
+	return a->bytes < b->bytes;
+}
+
+int policy_step(const struct request *r, const struct conf *c,
+		const struct limits *job, uint64_t mem_total,
+		struct limits *out, uint64_t *asked, struct err *e)
+{
+	struct limits own;
+
+	*asked = 0;
+	if (!r->has_cap) {
+		if (!job)
+			return 0;
+		*out = *job;
+	} else {
+		if (policy_resolve(r, c, mem_total, &own, e) < 0)
+			return -1;
+		*out = own;
+		*asked = own.cap;
+		if (!job)
+			return 1;
+		if (job->cap < own.cap)
+			out->cap = job->cap;
+	}
+	out->swap = job->swap;
+	if (r->has_swap && less_swap(&r->swap, &job->swap))
+		out->swap = r->swap;
+	return 1;
+}
+
+const char *policy_swap_text(char out[POLICY_SWAP_MAX], const struct swap *swap)
+{
+	char size[SIZE_TEXT_MAX];
+
+	switch (swap->mode) {
+	case SWAP_SIZE:
+		snprintf(out, POLICY_SWAP_MAX, "%s",
+			 size_format(size, swap->bytes));
+		break;
+	case SWAP_ALLOW:
+		snprintf(out, POLICY_SWAP_MAX, "allow");
+		break;
+	case SWAP_NONE:
+	default:
+		snprintf(out, POLICY_SWAP_MAX, "none");
+		break;
+	}
+	return out;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From what was asked for to limits in bytes, or to a sentence that says why
+ * not. Pure: the same functions serve the client, as a courtesy before anything
+ * is allocated, and root in slurmstepd, where they decide.
+ *
+ * The cap is a job's on one node; a step may ask for less for itself, never for
+ * more. Nothing here knows of the limit that Slurm set: a backend only lowers,
+ * so the smaller of the two holds.
+ */
+#ifndef GBM_PLUGIN_POLICY_H
+#define GBM_PLUGIN_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/conf.h"
+#include "plugin/err.h"
+#include "plugin/size.h"
+
+/*
+ * Caps are multiples of this, the largest page of the kernels in question: the
+ * kernel rounds a limit down to its pages, and what was written must be what is
+ * read back.
+ */
+#define POLICY_ROUND (UINT64_C(64) << 10)
+
+#define POLICY_SWAP_MAX 40 /* enough for any policy_swap_text() */
+
+enum swap_mode {
+	SWAP_NONE,
+	SWAP_SIZE, /* that many bytes beside the cap */
+	SWAP_ALLOW /* what Slurm and the node allow */
+};
+
+struct swap {
+	enum swap_mode mode;
+	uint64_t bytes; /* SWAP_SIZE only, multiple of POLICY_ROUND, not 0 */
+};
+
+/* The options as given; false for one that was not. */
+struct request {
+	bool has_cap;
+	bool has_swap;
+	struct size cap;
+	struct swap swap;
+};
+
+struct limits {
+	uint64_t cap; /* bytes, multiple of POLICY_ROUND */
+	struct swap swap;
+};
+
+/*
+ * Read the value of an option into R. NAME is what the user wrote it with
+ * ("--gbm-mem-cap") and begins the sentence in E when the value is refused
+ * (-1; R is unchanged then).
+ */
+int policy_cap(struct request *r, const struct conf *c, const char *name,
+	       const char *text, size_t len, struct err *e);
+int policy_swap(struct request *r, const char *name, const char *text,
+		size_t len, struct err *e);
+
+/*
+ * The limits of R, which has a cap, on a node with MEM_TOTAL bytes of RAM:
+ * percentages are of that, and swap is none unless R says otherwise. -1 and a
+ * sentence in E if a percentage comes out below the smallest cap.
+ */
+int policy_resolve(const struct request *r, const struct conf *c,
+		   uint64_t mem_total, struct limits *out, struct err *e);
+
+/*
+ * The limits of a step. JOB is the job's own, or NULL if it has none; R is what
+ * the step asks for. Returns 1 and OUT; 0 if there is nothing to do; -1 and a
+ * sentence. *LOWERED says whether the job's cap is below what R asks for.
+ */
+int policy_step(const struct request *r, const struct conf *c,
+		const struct limits *job, uint64_t mem_total,
+		struct limits *out, uint64_t *asked, struct err *e);
+
+/* "none", "512M" or "allow"; returns OUT. */
+const char *policy_swap_text(char out[POLICY_SWAP_MAX],
+			     const struct swap *swap);
+
+#endif
