@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The ways in which a kernel can keep a cap. cap.c asks each backend of its
+ * table in turn whether a task is its own, and then uses that one for the whole
+ * step; it holds no special case for any.
+ *
+ * All functions run as root in slurmstepd, allocate nothing, keep no state and
+ * touch only files below host->root. A directory is a path relative to it.
+ * Those that can fail return -1 and put into E what is wrong, worded to follow
+ * "job 17 on pi03: ".
+ */
+#ifndef GBM_PLUGIN_BACKEND_H
+#define GBM_PLUGIN_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plugin/err.h"
+#include "plugin/policy.h"
+#include "plugin/procfs.h"
+
+struct cap_host {
+	int root;   /* the file system's root, see sysroot.h */
+	pid_t self; /* slurmstepd: its mounts are the ones that count */
+};
+
+/* Where a task is kept. path[0, job_len) is the job's directory, path[0,
+ * step_len) the step's, and the whole of it the task's own. */
+struct cap_place {
+	char path[PROCFS_PATH_MAX];
+	size_t job_len;
+	size_t step_len;
+};
+
+/* The limit that holds in a directory. */
+struct cap_limit {
+	uint64_t bytes;
+	bool foreign; /* lower than what was wanted: not ours, Slurm's */
+};
+
+struct cap_events {
+	uint64_t kills; /* processes of this very directory, killed for want */
+	uint64_t peak;	/* bytes, most ever used */
+	bool full;	/* its own limit has been reached */
+};
+
+struct cap_backend {
+	const char *name;
+
+	/*
+	 * Is the task PID of job JOB kept by this backend? Returns 1 and PLACE;
+	 * 0 to let the next backend look; -1 if it is this backend's, but
+	 * cannot be capped.
+	 */
+	int (*probe)(const struct cap_host *host, pid_t pid, uint32_t job,
+		     struct cap_place *place, struct err *e);
+
+	/*
+	 * Makes WANT hold in DIR, the job's or a step's: lowers what is above
+	 * it, leaves what is below it, raises nothing, and returns 0 only after
+	 * having read back that it holds; GOT is then the limit in force. Other
+	 * slurmstepd may be writing to the same directory, and what is in use
+	 * may be more than WANT: it tries again for about two seconds.
+	 */
+	int (*apply)(const struct cap_host *host, const char *dir, bool is_job,
+		     const struct limits *want, struct cap_limit *got,
+		     struct err *e);
+
+	/*
+	 * What SWAP needs in the task's own directory, beyond apply() in those
+	 * above it.
+	 */
+	int (*apply_task)(const struct cap_host *host, const char *dir,
+			  const struct swap *swap, struct err *e);
+
+	/* The limit in force in DIR, without changing it. */
+	int (*limit)(const struct cap_host *host, const char *dir,
+		     uint64_t *bytes, struct err *e);
+
+	/*
+	 * Counters since DIR was made. What cannot be read is 0: they explain,
+	 * they decide nothing.
+	 */
+	void (*events)(const struct cap_host *host, const char *dir,
+		       struct cap_events *out);
+};
+
+extern const struct cap_backend cap_cgroup1;
+extern const struct cap_backend cap_cgroup2;
+extern const struct cap_backend cap_rlimit;
+
+#endif
