@@ -282,7 +282,7 @@ $(B)/lib/gbm-mc/lib$(2).a: $(B)/lib/$(1).a
 	@mkdir -p $$(@D); ln -sf ../$$(<F) $$@
 endef
 $(eval $(call library,libgbm-mc,gbm,$(LIB_OBJS),$(number_libs)))
-$(eval $(call library,libgbm-mc-mpi,gbm_mpi,$(MPI_OBJS),-L$(B)/lib/gbm-mc -lgbm -lm))
+$(eval $(call library,libgbm-mc-mpi,gbm_mpi,$(MPI_OBJS),-L$(B)/lib/gbm-mc -lgbm $(HWLOC_LIBS) -lm))
 $(B)/lib/$(MPI_FILE): $(B)/lib/gbm-mc/libgbm.so
 
 $(PLUGIN): $(PLUGIN_OBJS) plugin/spank_gbm.map $(B)/flags

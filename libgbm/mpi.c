@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * A rank whose own part failed still joins every collective call that the
+ * others make, and says so in the next agree(): returning early would leave
+ * them waiting for ever.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hwloc.h>
+
+#include <gbm-mc/mpi.h>
+
+#define MAX_PATHS (UINT64_C(1) << 62)
+
+/* Linux's largest NR_CPUS; hardware threads beyond are not shared out. */
+#define MAX_CPUS 8192
+
+struct team {
+	MPI_Comm comm;
+	int rank;
+	int size;
+};
+
+/* How this rank fared, and after agree() how the run did. */
+struct outcome {
+	int status;
+	int user_code;
+	char text[sizeof(((struct gbm_error *)0)->text)];
+};
+
+/* Notes the first failure; GBM_OK is none. */
+static void fail(struct outcome *outcome, int status, const char *text)
+{
+	if (status == GBM_OK || outcome->status != GBM_OK)
+		return;
+	outcome->status = status;
+	snprintf(outcome->text, sizeof(outcome->text), "%s",
+		 text ? text : gbm_strerror(status));
+}
+
+/* Returns whether an MPI call succeeded; notes which did not, and why. */
+static bool mpi_ok(struct outcome *outcome, const char *call, int code)
+{
+	char why[MPI_MAX_ERROR_STRING] = "";
+	char text[sizeof(outcome->text)];
+	int n = 0;
+
+	if (code == MPI_SUCCESS)
+		return true;
+	if (MPI_Error_string(code, why, &n) != MPI_SUCCESS)
+		why[0] = '\0';
+	for (char *c = why; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	snprintf(text, sizeof(text), "%s failed: %.200s", call,
+		 why[0] ? why : "no reason given");
+	fail(outcome, GBM_EMPI, text);
+	return false;
+}
+
+static bool join(struct team *team, MPI_Comm comm, struct outcome *outcome)
+{
+	int begun = 0, ended = 0;
+
+	if (!mpi_ok(outcome, "MPI_Initialized", MPI_Initialized(&begun)) ||
+	    !mpi_ok(outcome, "MPI_Finalized", MPI_Finalized(&ended)))
+		return false;
+	if (!begun || ended) {
+		fail(outcome, GBM_EMPI,
+		     "MPI is not running: call between MPI_Init and "
+		     "MPI_Finalize");
+		return false;
+	}
+	if (comm == MPI_COMM_NULL) {
+		fail(outcome, GBM_EINVAL,
+		     "the communicator is MPI_COMM_NULL: give one that this "
+		     "rank belongs to");
+		return false;
+	}
+	team->comm = comm;
+	return mpi_ok(outcome, "MPI_Comm_rank",
+		      MPI_Comm_rank(comm, &team->rank)) &&
+	       mpi_ok(outcome, "MPI_Comm_size",
+		      MPI_Comm_size(comm, &team->size));
+}
+
+static void name_rank(const struct team *team, struct outcome *outcome)
+{
+	char node[MPI_MAX_PROCESSOR_NAME] = "";
+	char text[sizeof(outcome->text)];
+	int n = 0;
+
+	if (MPI_Get_processor_name(node, &n) != MPI_SUCCESS)
+		node[0] = '\0';
+	memcpy(text, outcome->text, sizeof(text));
+	if (snprintf(outcome->text, sizeof(outcome->text), "rank %d%s%.64s: %s",
+		     team->rank, node[0] ? " on " : "", node,
+		     text) >= (int)sizeof(outcome->text))
+		memcpy(outcome->text + sizeof(outcome->text) - 4, "...", 4);
+}
+
+/* Collective: the lowest failing rank's outcome becomes that of all. */
+static int agree(const struct team *team, struct outcome *outcome)
+{
+	int mine = outcome->status == GBM_OK ? team->size : team->rank;
+	int lowest = mine, numbers[2];
+
+	if (!mpi_ok(outcome, "MPI_Allreduce",
+		    MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN,
+				  team->comm)) ||
+	    lowest == team->size)
+		return outcome->status;
+
+	if (lowest == team->rank && team->size > 1)
+		name_rank(team, outcome);
+	numbers[0] = outcome->status;
+	numbers[1] = outcome->user_code;
+	if (!mpi_ok(outcome, "MPI_Bcast",
+		    MPI_Bcast(numbers, 2, MPI_INT, lowest, team->comm)) ||
+	    !mpi_ok(outcome, "MPI_Bcast",
+		    MPI_Bcast(outcome->text, (int)sizeof(outcome->text),
+			      MPI_CHAR, lowest, team->comm)))
+		return outcome->status;
+	outcome->status = numbers[0];
+	outcome->user_code = numbers[1];
+	return outcome->status;
+}
+
+/* Cores and hardware threads are all that is asked of it. */
+static bool load_topology(hwloc_topology_t *topology)
+{
+	if (hwloc_topology_init(topology) != 0)
+		return false;
+	if (hwloc_topology_set_all_types_filter(
+		    *topology, HWLOC_TYPE_FILTER_KEEP_NONE) == 0 &&
+	    hwloc_topology_set_type_filter(*topology, HWLOC_OBJ_CORE,
+					   HWLOC_TYPE_FILTER_KEEP_ALL) == 0 &&
+	    hwloc_topology_load(*topology) == 0)
+		return true;
+	hwloc_topology_destroy(*topology);
+	return false;
+}
+
+/* Sets users[cpu] to 1 for each hardware thread this process is bound to. */
+static void mark_binding(hwloc_topology_t topology, unsigned short *users)
+{
+	hwloc_bitmap_t bound = hwloc_bitmap_alloc();
+	int cpu = -1;
+
+	if (!bound)
+		return;
+	if (hwloc_get_cpubind(topology, bound, HWLOC_CPUBIND_PROCESS) != 0)
+		hwloc_bitmap_copy(bound, hwloc_get_root_obj(topology)->cpuset);
+	hwloc_bitmap_and(bound, bound, hwloc_get_root_obj(topology)->cpuset);
+	while ((cpu = hwloc_bitmap_next(bound, cpu)) >= 0)
+		if (cpu < MAX_CPUS)
+			users[cpu] = 1;
+	hwloc_bitmap_free(bound);
+}
+
+/* A core that n ranks may use counts 1/n for each of them. */
+static unsigned fair_share(hwloc_topology_t topology,
+			   const unsigned short *mine,
+			   const unsigned short *users)
+{
+	hwloc_obj_type_t type = HWLOC_OBJ_CORE;
+	hwloc_obj_t core = NULL;
+	double share = 0.0;
+
+	/* Some virtual machines show hardware threads only. */
+	if (hwloc_get_nbobjs_by_type(topology, type) <= 0)
+		type = HWLOC_OBJ_PU;
+	while ((core = hwloc_get_next_obj_by_type(topology, type, core))) {
+		unsigned most = 0;
+		int cpu = -1;
+
+		while ((cpu = hwloc_bitmap_next(core->cpuset, cpu)) >= 0)
+			if (cpu < MAX_CPUS && mine[cpu] && users[cpu] > most)
+				most = users[cpu];
+		if (most)
+			share += 1.0 / most;
+	}
+	/* Three thirds may add up to a little less than one. */
+	share += 1e-9;
+	return share < 1.0 ? 1 : (unsigned)share;
+}
+
+/*
+ * Counts the ranks of the node, collective over them, and shares out the cores
+ * that they may run on.  Operating system numbers are compared, because each
+ * rank's hwloc counts only what its own cpuset lets it see.  A rank that cannot
+ * see its cores gets one thread: slower, never wrong.
+ */
+static void share_node(MPI_Comm node, unsigned *ranks, unsigned *threads,
+		       struct outcome *outcome)
+{
+	unsigned short mine[MAX_CPUS] = { 0 }, users[MAX_CPUS] = { 0 };
+	hwloc_topology_t topology;
+	bool seen = load_topology(&topology);
+	int size = 1;
+
+	if (seen)
+		mark_binding(topology, mine);
+	if (mpi_ok(outcome, "MPI_Comm_size", MPI_Comm_size(node, &size)))
+		*ranks = (unsigned)size;
+	*threads = 1;
+	if (mpi_ok(outcome, "MPI_Allreduce",
+		   MPI_Allreduce(mine, users, MAX_CPUS, MPI_UNSIGNED_SHORT,
+				 MPI_SUM, node)) &&
+	    seen)
+		*threads = fair_share(topology, mine, users);
+	if (seen)
+		hwloc_topology_destroy(topology);
+}
+
+/*
+ * The plan of this rank.  A share of the cores that was not asked for is
+ * lowered to what the memory holds, as gbm_plan_create() does with its own.
+ */
+static void create(struct gbm_plan **plan, const struct gbm_model *model,
+		   const struct gbm_functional *functional, uint64_t n_paths,
+		   const struct gbm_options *options, unsigned share,
+		   struct outcome *outcome)
+{
+	struct gbm_options mine = *options;
+	struct gbm_error why = { 0 };
+	int status;
+
+	if (options->threads == 0)
+		mine.threads = share;
+	do {
+		status = gbm_plan_create(plan, model, functional, n_paths,
+					 &mine, &why);
+		share = mine.threads;
+		mine.threads = (share + 1) / 2;
+	} while (status == GBM_ENOMEM && options->threads == 0 && share > 1);
+	fail(outcome, status, why.text[0] ? why.text : NULL);
+}
+
+/* The finalizer of SplitMix64 (Steele, Lea and Flood 2014). */
+static uint64_t mix(uint64_t digest, uint64_t word)
+{
+	digest = (digest ^ word) + UINT64_C(0x9e3779b97f4a7c15);
+	digest = (digest ^ (digest >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	digest = (digest ^ (digest >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return digest ^ (digest >> 31);
+}
+
+static uint64_t mix_number(uint64_t digest, double number)
+{
+	uint64_t word = 0;
+
+	if (!isnan(number)) /* of which there are many */
+		memcpy(&word, &number, sizeof(word));
+	return mix(digest, word);
+}
+
+static uint64_t digest_of(const struct gbm_model *model,
+			  const struct gbm_functional *functional,
+			  uint64_t n_paths, uint64_t seed)
+{
+	uint64_t digest = mix(mix(mix(0, n_paths), seed), model->steps);
+
+	digest = mix_number(digest, model->spot);
+	digest = mix_number(digest, model->rate);
+	digest = mix_number(digest, model->dividend);
+	digest = mix_number(digest, model->drift);
+	digest = mix_number(digest, model->vol);
+	digest = mix_number(digest, model->horizon);
+	if (!functional)
+		return mix(digest, 1);
+	if (functional->fn) /* at a different address on every rank */
+		return mix(digest, 2);
+	digest = mix(mix(digest, 3), (uint64_t)functional->payoff);
+	return mix_number(digest, functional->strike);
+}
+
+/*
+ * Collective.  A program that reads its input on rank 0 and forgets to send it
+ * to the others would otherwise get an average over different models.
+ */
+static void require_same(const struct team *team, uint64_t digest,
+			 struct outcome *outcome)
+{
+	uint64_t mine[2] = { digest, ~digest }, most[2] = { digest, ~digest };
+
+	if (mpi_ok(outcome, "MPI_Allreduce",
+		   MPI_Allreduce(mine, most, 2, MPI_UINT64_T, MPI_MAX,
+				 team->comm)) &&
+	    most[0] != ~most[1])
+		fail(outcome, GBM_EINVAL,
+		     "the ranks were given different models, functionals, "
+		     "numbers of paths or seeds: give all the same");
+}
+
+int gbm_mpi_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
+			const struct gbm_functional *functional,
+			uint64_t n_paths, const struct gbm_options *options,
+			MPI_Comm comm, struct gbm_error *err)
+{
+	struct gbm_options mine = GBM_OPTIONS_INIT;
+	struct outcome outcome = { 0 };
+	struct gbm_plan *made = NULL;
+	MPI_Comm node = MPI_COMM_NULL;
+	unsigned share = 1;
+	struct team team;
+
+	if (plan)
+		*plan = NULL;
+	if (!join(&team, comm, &outcome))
+		goto out;
+
+	mpi_ok(&outcome, "MPI_Comm_split_type",
+	       MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, team.rank,
+				   MPI_INFO_NULL, &node));
+	if (agree(&team, &outcome) != GBM_OK) {
+		if (node != MPI_COMM_NULL)
+			MPI_Comm_free(&node); /* failed anyway */
+		goto out;
+	}
+
+	if (options && options->size == sizeof(mine))
+		mine = *options;
+	else if (options)
+		fail(&outcome, GBM_EINVAL,
+		     "the options' size is not sizeof(struct gbm_options): "
+		     "begin with GBM_OPTIONS_INIT");
+	if (!plan)
+		fail(&outcome, GBM_EINVAL,
+		     "plan is NULL: give the address of a pointer");
+	share_node(node, &mine.ranks_on_node, &share, &outcome);
+	mpi_ok(&outcome, "MPI_Comm_free", MPI_Comm_free(&node));
+	if (outcome.status == GBM_OK)
+		create(&made, model, functional, n_paths, &mine, share,
+		       &outcome);
+	if (agree(&team, &outcome) == GBM_OK)
+		require_same(&team,
+			     digest_of(model, functional, n_paths, mine.seed),
+			     &outcome);
+	if (outcome.status != GBM_OK)
+		gbm_plan_destroy(&made);
+	else
+		*plan = made;
+out:
+	if (err) {
+		err->status = outcome.status;
+		memcpy(err->text, outcome.text, sizeof(err->text));
+	}
+	return outcome.status;
+}
+
+static void range_of(const struct team *team, uint64_t n_paths, uint64_t *first,
+		     uint64_t *count)
+{
+	uint64_t blocks = (n_paths + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS;
+	uint64_t size = (uint64_t)team->size, rank = (uint64_t)team->rank;
+	uint64_t each = blocks / size, extra = blocks % size;
+	uint64_t begin = rank * each + (rank < extra ? rank : extra);
+	uint64_t end = begin + each + (rank < extra ? 1 : 0);
+
+	begin *= GBM_BLOCK_PATHS;
+	end *= GBM_BLOCK_PATHS;
+	*first = begin < n_paths ? begin : n_paths;
+	*count = (end < n_paths ? end : n_paths) - *first;
+}
+
+int gbm_mpi_range(MPI_Comm comm, uint64_t n_paths, uint64_t *first_path,
+		  uint64_t *count)
+{
+	struct outcome outcome = { 0 };
+	struct team team;
+
+	if (!first_path || !count || n_paths == 0 || n_paths > MAX_PATHS)
+		return GBM_EINVAL;
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	range_of(&team, n_paths, first_path, count);
+	return GBM_OK;
+}
+
+int gbm_mpi_stream_open(struct gbm_stream **stream, const struct gbm_plan *plan,
+			MPI_Comm comm)
+{
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	uint64_t first, count;
+	int status;
+
+	if (stream)
+		*stream = NULL;
+	status = gbm_plan_info(plan, &info);
+	if (status == GBM_OK)
+		status = gbm_mpi_range(comm, info.n_paths, &first, &count);
+	if (status == GBM_OK)
+		status = gbm_stream_open(stream, plan, first, count);
+	return status;
+}
+
+/* into += from, both packed. */
+static int merge_packed(const unsigned char *from, unsigned char *into,
+			size_t n)
+{
+	struct gbm_stats *a = NULL, *b = NULL;
+	int status = gbm_stats_create(&a);
+
+	if (status == GBM_OK)
+		status = gbm_stats_create(&b);
+	if (status == GBM_OK)
+		status = gbm_stats_unpack(a, into, n);
+	if (status == GBM_OK)
+		status = gbm_stats_unpack(b, from, n);
+	if (status == GBM_OK) {
+		gbm_stats_merge(a, b);
+		gbm_stats_pack(a, into);
+	}
+	gbm_stats_destroy(&a);
+	gbm_stats_destroy(&b);
+	return status;
+}
+
+/*
+ * What ranks exchange: one byte, 0 or a negated status, and packed statistics.
+ * MPI gives an operation no way to fail, hence the byte.
+ */
+static void merge_op(void *in, void *inout, int *len, MPI_Datatype *type)
+{
+	size_t n = gbm_stats_packed_size();
+	const unsigned char *from = in;
+	unsigned char *into = inout;
+
+	(void)type;
+	for (int i = 0; i < *len; i++, from += 1 + n, into += 1 + n) {
+		if (from[0] != 0)
+			into[0] = from[0];
+		else if (into[0] == 0)
+			into[0] = (unsigned char)-merge_packed(from + 1,
+							       into + 1, n);
+	}
+}
+
+static bool make_merge(size_t n, MPI_Datatype *type, MPI_Op *op,
+		       struct outcome *outcome)
+{
+	return mpi_ok(outcome, "MPI_Type_contiguous",
+		      MPI_Type_contiguous((int)n, MPI_BYTE, type)) &&
+	       mpi_ok(outcome, "MPI_Type_commit", MPI_Type_commit(type)) &&
+	       mpi_ok(outcome, "MPI_Op_create", MPI_Op_create(merge_op, 1, op));
+}
+
+static int merge_all(const struct team *team, struct gbm_stats *stats,
+		     struct outcome *outcome)
+{
+	size_t n = 1 + gbm_stats_packed_size();
+	unsigned char *bytes = calloc(2, n), *sum = bytes ? bytes + n : NULL;
+	MPI_Datatype type = MPI_DATATYPE_NULL;
+	MPI_Op op = MPI_OP_NULL;
+
+	if (!stats)
+		fail(outcome, GBM_EINVAL, NULL);
+	else if (!bytes)
+		fail(outcome, GBM_ENOMEM, NULL);
+	else if (make_merge(n, &type, &op, outcome))
+		gbm_stats_pack(stats, bytes + 1);
+	if (agree(team, outcome) != GBM_OK)
+		goto out;
+
+	/*
+	 * One rank folds and the others copy, rather than MPI_Allreduce: there
+	 * each rank may fold for itself, and fail for itself.
+	 */
+	if (!mpi_ok(outcome, "MPI_Reduce",
+		    MPI_Reduce(bytes, sum, 1, type, op, 0, team->comm)) &&
+	    team->rank == 0)
+		sum[0] = (unsigned char)-GBM_EMPI;
+	mpi_ok(outcome, "MPI_Bcast", MPI_Bcast(sum, 1, type, 0, team->comm));
+	if (outcome->status == GBM_OK && sum[0] != 0)
+		fail(outcome, -(int)sum[0], NULL);
+	if (agree(team, outcome) == GBM_OK)
+		fail(outcome, gbm_stats_unpack(stats, sum + 1, n - 1), NULL);
+out:
+	if (op != MPI_OP_NULL)
+		mpi_ok(outcome, "MPI_Op_free", MPI_Op_free(&op));
+	if (type != MPI_DATATYPE_NULL)
+		mpi_ok(outcome, "MPI_Type_free", MPI_Type_free(&type));
+	free(bytes);
+	return outcome->status;
+}
+
+int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm)
+{
+	struct outcome outcome = { 0 };
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	return merge_all(&team, stats, &outcome);
+}
+
+/* This rank's share of the run. */
+static void run_share(const struct team *team, const struct gbm_plan *plan,
+		      struct gbm_stats *stats, struct outcome *outcome)
+{
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	uint64_t first, count;
+	int status = gbm_plan_info(plan, &info);
+
+	if (status == GBM_OK) {
+		range_of(team, info.n_paths, &first, &count);
+		if (count > 0)
+			status = gbm_run_range(plan, first, count, stats,
+					       &outcome->user_code);
+	}
+	fail(outcome, status, NULL);
+}
+
+int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
+		struct gbm_result *result)
+{
+	struct outcome outcome = { 0 };
+	struct gbm_stats *stats = NULL;
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	if (!result || result->size != sizeof(*result))
+		fail(&outcome, GBM_EINVAL, NULL);
+	else
+		fail(&outcome, gbm_stats_create(&stats), NULL);
+	if (outcome.status == GBM_OK)
+		run_share(&team, plan, stats, &outcome);
+
+	if (agree(&team, &outcome) == GBM_OK &&
+	    merge_all(&team, stats, &outcome) == GBM_OK)
+		fail(&outcome, gbm_stats_result(stats, result), NULL);
+	else if (outcome.status == GBM_ECANCELED && result &&
+		 result->size == sizeof(*result))
+		result->user_code = outcome.user_code;
+	gbm_stats_destroy(&stats);
+	return outcome.status;
+}
