@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+struct option_spec {
+	const char *name;
+	const char *arg;     /* NULL: takes none */
+	const char *accepts; /* completes "give ..." */
+	const char *help;
+	bool (*take)(struct cli *cli, size_t at, const char *text);
+	size_t at; /* offset of the setting in struct cli */
+	int value; /* what an option without an argument sets */
+};
+
+static const char *const payoffs[] = {
+	[GBM_TERMINAL] = "terminal",
+	[GBM_CALL] = "call",
+	[GBM_PUT] = "put",
+	[GBM_ASIAN_CALL] = "asian-call",
+	[GBM_ASIAN_PUT] = "asian-put",
+};
+
+static const char *const progresses[] = {
+	[CLI_AUTO] = "auto",
+	[CLI_ALWAYS] = "always",
+	[CLI_NEVER] = "never",
+};
+
+/* value * 10^exponent, if it fits. */
+static bool scale10(uint64_t *value, long exponent)
+{
+	if (*value == 0)
+		return true;
+	if (exponent < 0)
+		return false; /* the value's last digit is not 0 */
+	for (; exponent > 0; exponent--) {
+		if (*value > UINT64_MAX / 10)
+			return false;
+		*value *= 10;
+	}
+	return true;
+}
+
+/* The power of 10 of an exponent or a suffix. */
+static bool read_exponent(const char *s, long *exponent)
+{
+	static const char suffixes[] = "KMGT";
+	const char *suffix;
+	long sign = 1, n = 0;
+
+	*exponent = 0;
+	if (*s == '\0')
+		return true;
+	if (tolower((unsigned char)*s) != 'e') {
+		suffix = strchr(suffixes, toupper((unsigned char)*s));
+		if (!suffix || s[1] != '\0')
+			return false;
+		*exponent = 3 * (suffix - suffixes + 1);
+		return true;
+	}
+	s++;
+	if (*s == '+' || *s == '-')
+		sign = *s++ == '-' ? -1 : 1;
+	if (*s == '\0')
+		return false;
+	for (; isdigit((unsigned char)*s); s++)
+		if (n < 1000000) /* far beyond any argument's length */
+			n = 10 * n + (*s - '0');
+	*exponent = sign * n;
+	return *s == '\0';
+}
+
+bool cli_count(const char *text, uint64_t *value)
+{
+	uint64_t n = 0;
+	long fraction = 0, zeros = 0, exponent, digits = 0;
+	bool point = false;
+	const char *s;
+
+	for (s = text; isdigit((unsigned char)*s) || (*s == '.' && !point);
+	     s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (*s == '.') {
+			point = true;
+			continue;
+		}
+		digits++;
+		fraction += point;
+		zeros++;
+		if (digit == 0)
+			continue; /* counts only if another digit follows */
+		if (!scale10(&n, zeros) || n > UINT64_MAX - digit)
+			return false;
+		n += digit;
+		zeros = 0;
+	}
+	if (digits == 0 || !read_exponent(s, &exponent) ||
+	    !scale10(&n, zeros - fraction + exponent))
+		return false;
+	*value = n;
+	return true;
+}
+
+bool cli_size(const char *text, uint64_t *value)
+{
+	static const char suffixes[] = "KMGT";
+	const char *s = text, *suffix = suffixes + 1;
+	uint64_t whole = 0, part = 0, unit;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	for (; isdigit((unsigned char)*s); s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (whole > (UINT64_MAX - digit) / 10)
+			return false;
+		whole = 10 * whole + digit;
+	}
+	if (*s == '.') {
+		uint64_t worth = 100000; /* millionths, that the sum is exact */
+
+		if (!isdigit((unsigned char)*++s))
+			return false;
+		for (; isdigit((unsigned char)*s); s++, worth /= 10)
+			part += (uint64_t)(*s - '0') * worth;
+	}
+	if (*s != '\0') {
+		suffix = strchr(suffixes, toupper((unsigned char)*s));
+		if (!suffix || s[1] != '\0')
+			return false;
+	}
+	unit = UINT64_C(1) << 10 * (suffix - suffixes + 1);
+	part = part * unit / 1000000;
+	if (whole > (UINT64_MAX - part) / unit)
+		return false;
+	*value = whole * unit + part;
+	return true;
+}
+
+bool cli_number(const char *text, double *value)
+{
+	double x;
+	char *end;
+
+	/* strtod() would also take spaces, hexadecimal, inf and nan. */
+	if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0')
+		return false;
+	x = strtod(text, &end);
+	if (*end != '\0' || !isfinite(x))
+		return false;
+	*value = x;
+	return true;
+}
+
+const char *cli_payoff_name(enum gbm_payoff payoff)
+{
+	return payoffs[payoff];
+}
+
+static void *setting(struct cli *cli, size_t at)
+{
+	return (char *)cli + at;
+}
+
+static bool take_number(struct cli *cli, size_t at, const char *text)
+{
+	return cli_number(text, setting(cli, at));
+}
+
+static bool take_positive(struct cli *cli, size_t at, const char *text)
+{
+	double *x = setting(cli, at);
+
+	return cli_number(text, x) && *x > 0.0;
+}
+
+static bool take_not_negative(struct cli *cli, size_t at, const char *text)
+{
+	double *x = setting(cli, at);
+
+	return cli_number(text, x) && *x >= 0.0;
+}
+
+static bool take_drift(struct cli *cli, size_t at, const char *text)
+{
+	double *drift = setting(cli, at);
+
+	if (strcmp(text, "rate-dividend") != 0)
+		return cli_number(text, drift);
+	*drift = (double)NAN;
+	return true;
+}
+
+static bool take_seed(struct cli *cli, size_t at, const char *text)
+{
+	return cli_count(text, setting(cli, at));
+}
+
+static bool take_count(struct cli *cli, size_t at, const char *text)
+{
+	uint64_t *n = setting(cli, at);
+
+	return cli_count(text, n) && *n >= 1 && *n <= UINT64_C(1) << 62;
+}
+
+static bool take_threads(struct cli *cli, size_t at, const char *text)
+{
+	unsigned *threads = setting(cli, at);
+	uint64_t n;
+
+	if (!cli_count(text, &n) || n < 1 || n > 1024)
+		return false;
+	*threads = (unsigned)n;
+	return true;
+}
+
+static bool take_size(struct cli *cli, size_t at, const char *text)
+{
+	uint64_t *bytes = setting(cli, at);
+
+	return cli_size(text, bytes) && *bytes > 0;
+}
+
+static bool find(const char *text, const char *const *names, size_t n,
+		 size_t *found)
+{
+	for (*found = 0; *found < n; ++*found)
+		if (strcmp(text, names[*found]) == 0)
+			return true;
+	return false;
+}
+
+static bool take_payoff(struct cli *cli, size_t at, const char *text)
+{
+	enum gbm_payoff *payoff = setting(cli, at);
+	size_t i;
+
+	if (!find(text, payoffs, ARRAY_SIZE(payoffs), &i))
+		return false;
+	*payoff = (enum gbm_payoff)i;
+	return true;
+}
+
+static bool take_progress(struct cli *cli, size_t at, const char *text)
+{
+	enum cli_progress *progress = setting(cli, at);
+	size_t i;
+
+	if (!find(text, progresses, ARRAY_SIZE(progresses), &i))
+		return false;
+	*progress = (enum cli_progress)i;
+	return true;
+}
+
+#define AT(member) offsetof(struct cli, member)
+
+/* Options without an argument set the enumeration of this type at "at". */
+#define FLAG(member, to) NULL, AT(member), to
+
+static const struct option_spec specs[] = {
+	{ "spot", "X", "a number > 0, such as 100", "price now (100)",
+	  take_positive, AT(model.spot), 0 },
+	{ "rate", "X", "a number, such as 0.05",
+	  "discount rate, continuous (0.05)", take_number, AT(model.rate), 0 },
+	{ "dividend", "X", "a number, such as 0.02", "dividend yield (0)",
+	  take_number, AT(model.dividend), 0 },
+	{ "drift", "X", "a number or the word rate-dividend",
+	  "growth rate of the price (rate-dividend)", take_drift,
+	  AT(model.drift), 0 },
+	{ "vol", "X", "a number >= 0, such as 0.2", "volatility (0.2)",
+	  take_not_negative, AT(model.vol), 0 },
+	{ "horizon", "X", "a number >= 0, such as 1",
+	  "time simulated, in the unit of the rates (1)", take_not_negative,
+	  AT(model.horizon), 0 },
+	{ "steps", "N", "a whole number from 1 on, such as 252",
+	  "equal time steps (1)", take_count, AT(model.steps), 0 },
+	{ "paths", "N",
+	  "a whole number from 1 to 2^62, such as 1000000, 1e6 or 1M",
+	  "paths of the whole run, over all ranks (1e6)", take_count, AT(paths),
+	  0 },
+	{ "seed", "N", "a whole number from 0 to 2^64 - 1",
+	  "selects the random numbers (1)", take_seed, AT(options.seed), 0 },
+	{ "payoff", "NAME", "terminal, call, put, asian-call or asian-put",
+	  "terminal, call, put, asian-call or asian-put (terminal)",
+	  take_payoff, AT(functional.payoff), 0 },
+	{ "strike", "X", "a number >= 0, such as 100", "strike (100)",
+	  take_not_negative, AT(functional.strike), 0 },
+	{ "threads", "N", "a whole number from 1 to 1024",
+	  "threads of each rank (its cores)", take_threads, AT(options.threads),
+	  0 },
+	{ "chunk", "SIZE", "a size such as 64K or 1M",
+	  "values that a thread holds at a time (what fits its cache)",
+	  take_size, AT(options.chunk_bytes), 0 },
+	{ "mem-cap", "SIZE", "a size such as 1500M or 2G",
+	  "memory of all ranks on a node (what is there)", take_size,
+	  AT(options.mem_cap), 0 },
+	{ "json", NULL, NULL, "print one JSON object", FLAG(output, CLI_JSON) },
+	{ "quiet", NULL, NULL, "print the estimate alone",
+	  FLAG(output, CLI_QUIET) },
+	{ "progress", "WHEN", "auto, always or never",
+	  "auto, always or never; on stderr (auto)", take_progress,
+	  AT(progress), 0 },
+	{ "dry-run", NULL, NULL, "print the plan and stop",
+	  FLAG(action, CLI_DRY_RUN) },
+	{ "version", NULL, NULL, "print the version and stop",
+	  FLAG(action, CLI_VERSION) },
+	{ "help", NULL, NULL, "print this and stop", FLAG(action, CLI_HELP) },
+};
+
+/* getopt_long() returns this and the option's place in specs. */
+#define FIRST_OPTION 256
+
+/* The user's text, made fit for one line of a terminal. */
+struct quoted {
+	char text[44];
+};
+
+static struct quoted quote(const char *text)
+{
+	struct quoted q = { "" };
+	size_t n = strlen(text), keep = sizeof(q.text) - 1;
+
+	if (n < keep)
+		keep = n;
+	for (size_t i = 0; i < keep; i++)
+		q.text[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+	if (n > keep)
+		memcpy(q.text + keep - 3, "...", 3);
+	return q;
+}
+
+static bool take(struct cli *cli, const struct option_spec *spec,
+		 const char *text, char *error)
+{
+	int value = spec->value;
+
+	if (!spec->arg) {
+		/* All flags set enumerations, which have int's size. */
+		memcpy(setting(cli, spec->at), &value, sizeof(value));
+		return true;
+	}
+	if (spec->take(cli, spec->at, text))
+		return true;
+	snprintf(error, CLI_ERROR_SIZE, "--%s '%s' is not accepted: give %s",
+		 spec->name, quote(text).text, spec->accepts);
+	return false;
+}
+
+_Static_assert(sizeof(enum cli_action) == sizeof(int), "see take()");
+_Static_assert(sizeof(enum cli_output) == sizeof(int), "see take()");
+
+/* What getopt_long() refused: code is ':' or '?'. */
+static void explain(int code, char *const *argv, char *error)
+{
+	const struct option_spec *spec = NULL;
+	const char *text = argv[optind - 1];
+	size_t n = strcspn(text, "="), like = 0;
+
+	if (optopt >= FIRST_OPTION)
+		spec = &specs[optopt - FIRST_OPTION];
+	if (spec && code == ':') {
+		snprintf(error, CLI_ERROR_SIZE, "--%s needs a value: give %s",
+			 spec->name, spec->accepts);
+		return;
+	}
+	if (spec) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--%s takes no value: give --%s alone", spec->name,
+			 spec->name);
+		return;
+	}
+	/* A single dash: getopt has not moved on from a cluster of letters. */
+	if (optopt != 0) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "unknown option '-%c': options begin with two dashes, "
+			 "--help lists them",
+			 isprint(optopt) ? optopt : '?');
+		return;
+	}
+	for (size_t i = 0; n > 2 && i < ARRAY_SIZE(specs); i++)
+		like += strncmp(specs[i].name, text + 2, n - 2) == 0;
+	snprintf(error, CLI_ERROR_SIZE, "%s option '%s': %s",
+		 like > 1 ? "ambiguous" : "unknown", quote(text).text,
+		 like > 1 ? "write it out, --help lists all"
+			  : "--help lists what there is");
+}
+
+static bool compatible(const struct cli *cli, const bool *given, char *error)
+{
+	bool json = false, quiet = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		json |= given[i] && strcmp(specs[i].name, "json") == 0;
+		quiet |= given[i] && strcmp(specs[i].name, "quiet") == 0;
+	}
+	if (json && quiet) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--json and --quiet exclude each other: give one");
+		return false;
+	}
+	if (quiet && cli->action == CLI_DRY_RUN) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--quiet prints the estimate, --dry-run makes none: "
+			 "give one");
+		return false;
+	}
+	return true;
+}
+
+bool cli_parse(struct cli *cli, int argc, char **argv,
+	       char error[CLI_ERROR_SIZE])
+{
+	const struct cli defaults = {
+		.paths = 1000000,
+		.model = GBM_MODEL_INIT,
+		.functional = GBM_FUNCTIONAL_INIT,
+		.options = GBM_OPTIONS_INIT,
+	};
+	struct option longopts[ARRAY_SIZE(specs) + 1] = { 0 };
+	bool given[ARRAY_SIZE(specs)] = { false };
+	int code;
+
+	*cli = defaults;
+	error[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		longopts[i].name = specs[i].name;
+		longopts[i].has_arg =
+			specs[i].arg ? required_argument : no_argument;
+		longopts[i].val = FIRST_OPTION + (int)i;
+	}
+	opterr = 0;
+	optind = 0; /* glibc: begin anew */
+	while ((code = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
+		size_t i = (size_t)code - FIRST_OPTION;
+
+		if (code < FIRST_OPTION) {
+			explain(code, argv, error);
+			return false;
+		}
+		if (given[i]) {
+			snprintf(error, CLI_ERROR_SIZE,
+				 "--%s is given twice: give it once",
+				 specs[i].name);
+			return false;
+		}
+		given[i] = true;
+		if (!take(cli, &specs[i], optarg, error))
+			return false;
+		if (cli->action == CLI_HELP || cli->action == CLI_VERSION)
+			return true;
+	}
+	if (optind < argc) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "unexpected argument '%s': options begin with two "
+			 "dashes, --help lists them",
+			 quote(argv[optind]).text);
+		return false;
+	}
+	return compatible(cli, given, error);
+}
+
+void cli_help(FILE *out)
+{
+	static const char head[] =
+		"Usage: gbm_sim [OPTION]...\n"
+		"Estimates the mean of a payoff over simulated paths of\n"
+		"geometric Brownian motion, in memory that does not grow\n"
+		"with the number of paths.  Runs alone, under mpirun and\n"
+		"under srun --mpi=pmix, with the same result to the last\n"
+		"bit.\n\n";
+	static const char foot[] =
+		"\n"
+		"Defaults are in parentheses.  A count may be written\n"
+		"4000000, 4e6 or 4M (thousands: K, M, G, T).  A SIZE is\n"
+		"written as for Slurm's --mem: K, M, G, T are powers of\n"
+		"1024, and a plain number is in megabytes.\n\n"
+		"Exit status: 0 success, 64 bad input, 70 failure, 71 too\n"
+		"little memory, 74 the result could not be written.\n";
+
+	fputs(head, out);
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		int n = fprintf(out, "  --%s%s%s", specs[i].name,
+				specs[i].arg ? " " : "",
+				specs[i].arg ? specs[i].arg : "");
+
+		fprintf(out, "%*s%s\n", n < 20 ? 20 - n : 1, "", specs[i].help);
+	}
+	fputs(foot, out);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_EXAMPLES_CLI_H
+#define GBM_EXAMPLES_CLI_H
+
+/*
+ * The command line of gbm_sim: text in, settings or one sentence out.  Prints
+ * only what cli_help() is asked for, allocates nothing.  Not thread-safe: it
+ * sits on getopt_long().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <gbm-mc/gbm.h>
+
+enum cli_action { CLI_RUN, CLI_DRY_RUN, CLI_HELP, CLI_VERSION };
+enum cli_output { CLI_TEXT, CLI_JSON, CLI_QUIET };
+enum cli_progress { CLI_AUTO, CLI_ALWAYS, CLI_NEVER };
+
+struct cli {
+	enum cli_action action;
+	enum cli_output output;
+	enum cli_progress progress;
+	uint64_t paths;
+	struct gbm_model model;
+	struct gbm_functional functional;
+	struct gbm_options options;
+};
+
+/* Holds any message of cli_parse(), NUL included. */
+#define CLI_ERROR_SIZE 256
+
+/*
+ * Fills *cli and returns true; or returns false and writes one sentence, of
+ * printable characters and without a newline, into error.  --help and
+ * --version end the parsing where they stand.  May reorder argv.
+ */
+bool cli_parse(struct cli *cli, int argc, char **argv,
+	       char error[CLI_ERROR_SIZE]);
+
+/*
+ * A whole number: digits with an optional fraction and a decimal exponent or
+ * suffix (K, M, G, T: thousands).  "1.5e9" is exact, "1.5" is refused, and so
+ * is what exceeds 64 bits.
+ */
+bool cli_count(const char *text, uint64_t *value);
+
+/*
+ * A size as Slurm's --mem has it, in bytes: digits and K, M, G or T (powers
+ * of 1024); without a suffix, M.  Also with a fraction, of which six digits
+ * count: "1.5G".
+ */
+bool cli_size(const char *text, uint64_t *value);
+
+/* A finite decimal number. */
+bool cli_number(const char *text, double *value);
+
+/* "call" for GBM_CALL; static storage. */
+const char *cli_payoff_name(enum gbm_payoff payoff);
+
+void cli_help(FILE *out);
+
+#endif
