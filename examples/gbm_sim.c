@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * gbm_sim: the mean of a payoff over many paths, as one process or as many
+ * tasks under MPI.
+ *
+ * Every task takes the same way through this file and all end together with
+ * rank 0's exit status; rank 0 alone prints.
+ */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <float.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_MPI
+#include <gbm-mc/mpi.h>
+#else
+#include <gbm-mc/gbm.h>
+#endif
+
+#include "cli.h"
+
+/* The 97.5 % quantile of the normal distribution. */
+#define Z95 1.959963984540054
+
+#define NODE_NAME 256
+
+struct world {
+	bool mpi; /* MPI is running */
+	int rank;
+	int size;
+};
+
+/* What a run gave and took. */
+struct report {
+	struct gbm_result result;
+	struct gbm_plan_info info;
+	double reference; /* NAN when there is none */
+	double seconds;
+	double peak_rss;	   /* bytes, the largest of all ranks */
+	char peak_node[NODE_NAME]; /* where that was */
+};
+
+static void complain(const struct world *world, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* One line on stderr, from rank 0, in one write. */
+static void complain(const struct world *world, const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	if (world->rank != 0)
+		return;
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	fprintf(stderr, "gbm_sim: %s\n", line);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- tasks and MPI */
+
+/* The first of these variables that is set to a number; otherwise -1. */
+static long first_number(const char *const *names)
+{
+	for (; *names; names++) {
+		const char *text = getenv(*names);
+		char *end;
+		long n;
+
+		if (!text || *text == '\0')
+			continue;
+		n = strtol(text, &end, 10);
+		if (*end == '\0' && n >= 0)
+			return n;
+	}
+	return -1;
+}
+
+/*
+ * How many tasks the launcher started.  mpirun's own variables go first: inside
+ * a Slurm job it starts its daemons by srun, and the tasks then carry the
+ * daemons' SLURM_STEP_NUM_TASKS.
+ */
+static long tasks_started(void)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+					     "SLURM_STEP_NUM_TASKS", NULL };
+
+	return first_number(names);
+}
+
+/* This task's number for the launcher: there may be no MPI to ask. */
+static long task_number(void)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_RANK",
+					     "PMIX_RANK", "PMI_RANK",
+					     "SLURM_PROCID", NULL };
+
+	return first_number(names);
+}
+
+/*
+ * Tasks that MPI does not join would each do the whole run.  Where the first
+ * task that fails ends all, task 0 still gets its sentence out: the others
+ * wait a moment.
+ */
+static int refuse_lone_tasks(struct world *world, long tasks)
+{
+	const struct timespec moment = { 0, 300000000 };
+
+	world->rank = task_number() > 0;
+	if (world->rank != 0)
+		nanosleep(&moment, NULL);
+#ifdef HAVE_MPI
+	complain(world,
+		 "started as %ld tasks that MPI does not join: start it by "
+		 "'srun --mpi=pmix' or by the mpirun of the MPI it was built "
+		 "with",
+		 tasks);
+#else
+	complain(world,
+		 "started as %ld tasks but built without MPI: start a single "
+		 "task, or build it with MPI",
+		 tasks);
+#endif
+	return EX_USAGE;
+}
+
+#ifdef HAVE_MPI
+
+/*
+ * MPI_Init() in a process that no launcher started costs memory, and with Open
+ * MPI a daemon.
+ */
+static bool launched_by_mpi(void)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_SIZE",
+					     "PMIX_RANK",
+#ifndef OPEN_MPI /* Debian's does not speak what this variable stands for */
+					     "PMI_RANK",
+#endif
+					     NULL };
+
+	return first_number(names) >= 0;
+}
+
+static int start_mpi(struct world *world)
+{
+	int provided = MPI_THREAD_SINGLE;
+
+	if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) !=
+	    MPI_SUCCESS) {
+		complain(world, "MPI_Init failed: is this the mpirun of the "
+				"MPI that gbm_sim was built with?");
+		return EX_SOFTWARE;
+	}
+	world->mpi = true;
+	if (MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) !=
+		    MPI_SUCCESS ||
+	    MPI_Comm_rank(MPI_COMM_WORLD, &world->rank) != MPI_SUCCESS ||
+	    MPI_Comm_size(MPI_COMM_WORLD, &world->size) != MPI_SUCCESS) {
+		complain(world, "MPI does not tell this task's rank");
+		return EX_SOFTWARE;
+	}
+	if (provided < MPI_THREAD_FUNNELED) {
+		complain(world, "this MPI was built without threads: use one "
+				"with MPI_THREAD_FUNNELED");
+		return EX_SOFTWARE;
+	}
+	return EX_OK;
+}
+
+static int start(struct world *world)
+{
+	long tasks = tasks_started();
+	int code = EX_OK;
+
+	if (launched_by_mpi())
+		code = start_mpi(world);
+	if (code == EX_OK && world->size == 1 && tasks > 1)
+		code = refuse_lone_tasks(world, tasks);
+	return code;
+}
+
+/* All end with the status of rank 0, which alone knows whether it printed. */
+static int finish(struct world *world, int code)
+{
+	if (!world->mpi)
+		return code;
+	if (MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD) != MPI_SUCCESS &&
+	    code == EX_OK)
+		code = EX_SOFTWARE;
+	if (MPI_Finalize() != MPI_SUCCESS && code == EX_OK) {
+		complain(world, "MPI_Finalize failed");
+		code = EX_SOFTWARE;
+	}
+	return code;
+}
+
+static int make_plan(const struct world *world, const struct cli *cli,
+		     struct gbm_plan **plan, struct gbm_error *err)
+{
+	if (world->mpi)
+		return gbm_mpi_plan_create(plan, &cli->model, &cli->functional,
+					   cli->paths, &cli->options,
+					   MPI_COMM_WORLD, err);
+	return gbm_plan_create(plan, &cli->model, &cli->functional, cli->paths,
+			       &cli->options, err);
+}
+
+static int run_plan(const struct world *world, const struct gbm_plan *plan,
+		    struct gbm_result *result)
+{
+	return world->mpi ? gbm_mpi_run(plan, MPI_COMM_WORLD, result)
+			  : gbm_run(plan, result);
+}
+
+/* The largest value of all ranks and the node that has it. */
+static bool largest(const struct world *world, double *value,
+		    char node[NODE_NAME])
+{
+	char name[MPI_MAX_PROCESSOR_NAME] = "";
+	struct {
+		double value;
+		int rank;
+	} mine = { *value, world->rank }, most = mine;
+	int n;
+
+	node[0] = '\0';
+	if (!world->mpi)
+		return true;
+	if (MPI_Get_processor_name(name, &n) != MPI_SUCCESS)
+		return false;
+	if (MPI_Allreduce(&mine, &most, 1, MPI_DOUBLE_INT, MPI_MAXLOC,
+			  MPI_COMM_WORLD) != MPI_SUCCESS ||
+	    MPI_Bcast(name, MPI_MAX_PROCESSOR_NAME, MPI_CHAR, most.rank,
+		      MPI_COMM_WORLD) != MPI_SUCCESS)
+		return false;
+	*value = most.value;
+	snprintf(node, NODE_NAME, "%.*s", NODE_NAME - 1, name);
+	return true;
+}
+
+#else
+
+static int start(struct world *world)
+{
+	long tasks = tasks_started();
+
+	return tasks > 1 ? refuse_lone_tasks(world, tasks) : EX_OK;
+}
+
+static int finish(struct world *world, int code)
+{
+	(void)world;
+	return code;
+}
+
+static int make_plan(const struct world *world, const struct cli *cli,
+		     struct gbm_plan **plan, struct gbm_error *err)
+{
+	(void)world;
+	return gbm_plan_create(plan, &cli->model, &cli->functional, cli->paths,
+			       &cli->options, err);
+}
+
+static int run_plan(const struct world *world, const struct gbm_plan *plan,
+		    struct gbm_result *result)
+{
+	(void)world;
+	return gbm_run(plan, result);
+}
+
+static bool largest(const struct world *world, double *value,
+		    char node[NODE_NAME])
+{
+	(void)world;
+	(void)value;
+	node[0] = '\0';
+	return true;
+}
+
+#endif
+
+/* ---- progress */
+
+struct progress {
+	uint64_t paths; /* of the whole run */
+	bool rewrite;	/* one line, written over and over */
+	bool shown;
+	double begin;
+	double next; /* when to show again */
+};
+
+static void show_progress(struct progress *p, double share, double seconds)
+{
+	double rate = share * (double)p->paths / seconds;
+	double left = seconds / share - seconds;
+
+	fprintf(stderr, "%sgbm_sim: %.1f %% of %.6g paths, %.3g paths/s, ",
+		p->rewrite ? "\r" : "", 100.0 * share, (double)p->paths, rate);
+	if (left < 120.0)
+		fprintf(stderr, "%.0f s left", left);
+	else if (left < 7200.0)
+		fprintf(stderr, "%.0f min left", left / 60.0);
+	else
+		fprintf(stderr, "%.1f h left", left / 3600.0);
+	fputs(p->rewrite ? "\033[K" : "\n", stderr);
+	fflush(stderr);
+	p->shown = true;
+}
+
+/*
+ * gbm_progress_fn.  Rank 0's share of its own part stands for the whole run:
+ * all parts are equal.
+ */
+static int on_progress(void *user, uint64_t done, uint64_t total)
+{
+	struct progress *p = user;
+	double t = now();
+
+	if (done == 0 || total == 0 || t < p->next)
+		return 0;
+	show_progress(p, (double)done / (double)total, t - p->begin);
+	p->next = t + (p->rewrite ? 0.25 : 30.0);
+	return 0;
+}
+
+static void begin_progress(struct progress *p)
+{
+	p->begin = now();
+	p->next = p->begin + (p->rewrite ? 0.25 : 10.0);
+}
+
+static void end_progress(const struct progress *p)
+{
+	if (p->shown && p->rewrite)
+		fputs("\r\033[K", stderr);
+}
+
+static bool wants_progress(const struct world *world, const struct cli *cli)
+{
+	if (world->rank != 0 || cli->progress == CLI_NEVER)
+		return false;
+	return cli->progress == CLI_ALWAYS || cli->output != CLI_QUIET;
+}
+
+/* ---- output */
+
+/*
+ * The peak of this program.  getrusage() is second choice: its figure
+ * includes what the process held before it became this program.
+ */
+static double peak_rss(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	struct rusage usage;
+	double kilobytes = -1.0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %lf kB", &kilobytes) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (kilobytes < 0.0 && getrusage(RUSAGE_SELF, &usage) == 0)
+		kilobytes = (double)usage.ru_maxrss;
+	return kilobytes < 0.0 ? (double)NAN : 1024.0 * kilobytes;
+}
+
+struct text {
+	char text[48];
+};
+
+static struct text bytes_text(double bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB",
+					     "GiB",   "TiB", "PiB" };
+	struct text t;
+	size_t i = 0;
+
+	while (bytes >= 1024.0 && i < 5) {
+		bytes /= 1024.0;
+		i++;
+	}
+	snprintf(t.text, sizeof(t.text),
+		 bytes < 100.0 && bytes != (double)(int)bytes ? "%.1f %s"
+							      : "%.0f %s",
+		 bytes, units[i]);
+	return t;
+}
+
+/* x with the digits that an error of this size leaves standing. */
+static struct text number_text(double x, double error)
+{
+	struct text t;
+	int digits = 17;
+
+	if (!isfinite(x)) {
+		snprintf(t.text, sizeof(t.text), "not a finite number");
+		return t;
+	}
+	if (x != 0.0 && isfinite(error) && error > 0.0)
+		digits = 2 + (int)floor(log10(fabs(x))) -
+			 (int)floor(log10(error));
+	if (digits < 2)
+		digits = 2;
+	if (digits > 17)
+		digits = 17;
+	snprintf(t.text, sizeof(t.text), "%.*g", digits, x);
+	return t;
+}
+
+static const char *plural(double n)
+{
+	return n == 1.0 ? "" : "s";
+}
+
+static void print_model(const struct cli *cli)
+{
+	const struct gbm_model *m = &cli->model;
+
+	printf("payoff       %s", cli_payoff_name(cli->functional.payoff));
+	if (cli->functional.payoff != GBM_TERMINAL)
+		printf(", strike %g", cli->functional.strike);
+	printf("\nmodel        spot %g, rate %g, dividend %g, drift %g, "
+	       "vol %g, horizon %g, %" PRIu64 " step%s\n",
+	       m->spot, m->rate, m->dividend,
+	       isnan(m->drift) ? m->rate - m->dividend : m->drift, m->vol,
+	       m->horizon, m->steps, plural((double)m->steps));
+}
+
+static void print_tasks(const struct world *world,
+			const struct gbm_plan_info *info)
+{
+	printf("tasks        %d rank%s (%u on this node) x %u thread%s, %s\n",
+	       world->size, plural(world->size), info->ranks_on_node,
+	       info->threads, plural(info->threads), info->isa);
+	printf("chunk        %s of values: %" PRIu64
+	       " paths that a thread holds at a time\n",
+	       bytes_text((double)info->chunk_bytes).text, info->chunk_paths);
+}
+
+static void print_reference(const struct report *r)
+{
+	double apart = fabs(r->result.mean - r->reference);
+
+	if (isnan(r->reference))
+		return;
+	printf("closed form  %s",
+	       number_text(r->reference, r->result.std_error / 100.0).text);
+	/* Without volatility only rounding is left of the standard error. */
+	if (r->result.std_error > DBL_EPSILON * fabs(r->result.mean))
+		printf(", %.2f standard errors away\n",
+		       apart / r->result.std_error);
+	else
+		printf(", %.3g away\n", apart);
+}
+
+static void print_text(const struct world *world, const struct cli *cli,
+		       const struct report *r)
+{
+	const struct gbm_result *e = &r->result;
+	double half = Z95 * e->std_error;
+	bool many_nodes = r->info.ranks_on_node < (unsigned)world->size;
+
+	print_model(cli);
+	printf("estimate     %s", number_text(e->mean, half).text);
+	if (isfinite(half))
+		printf(" +/- %s (95 %%: %s to %s)",
+		       number_text(half, half).text,
+		       number_text(e->mean - half, half).text,
+		       number_text(e->mean + half, half).text);
+	putchar('\n');
+	print_reference(r);
+	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
+	       r->seconds, (double)e->n / r->seconds);
+	print_tasks(world, &r->info);
+	printf("peak RSS     %s", bytes_text(r->peak_rss).text);
+	if (world->size > 1)
+		printf(", the largest rank's%s%s", many_nodes ? ", on " : "",
+		       many_nodes ? r->peak_node : "");
+	printf("; the budget is %s a rank\n",
+	       bytes_text((double)r->info.budget_bytes).text);
+}
+
+static void json_number(const char *key, double x)
+{
+	if (isfinite(x))
+		printf("\"%s\": %.17g, ", key, x);
+	else
+		printf("\"%s\": null, ", key);
+}
+
+static void json_plan(const struct world *world, const struct cli *cli,
+		      const struct gbm_plan_info *info)
+{
+	printf("{\"paths\": %" PRIu64 ", \"steps\": %" PRIu64
+	       ", \"seed\": %" PRIu64 ", \"ranks\": %d, \"threads\": %u, "
+	       "\"isa\": \"%s\", \"stream_version\": %d, \"chunk_bytes\": "
+	       "%" PRIu64 ", \"budget_bytes\": %" PRIu64 ", ",
+	       cli->paths, cli->model.steps, cli->options.seed, world->size,
+	       info->threads, info->isa, GBM_STREAM_VERSION, info->chunk_bytes,
+	       info->budget_bytes);
+}
+
+static void print_json(const struct world *world, const struct cli *cli,
+		       const struct report *r)
+{
+	double half = Z95 * r->result.std_error;
+
+	json_plan(world, cli, &r->info);
+	json_number("estimate", r->result.mean);
+	json_number("std_error", r->result.std_error);
+	if (isfinite(r->result.mean - half) && isfinite(r->result.mean + half))
+		printf("\"ci95\": [%.17g, %.17g], ", r->result.mean - half,
+		       r->result.mean + half);
+	else
+		printf("\"ci95\": [null, null], ");
+	json_number("reference", r->reference);
+	json_number("seconds", r->seconds);
+	json_number("paths_per_second", (double)r->result.n / r->seconds);
+	if (isfinite(r->peak_rss))
+		printf("\"peak_rss_bytes\": %.0f}\n", r->peak_rss);
+	else
+		puts("\"peak_rss_bytes\": null}");
+}
+
+static void print_plan(const struct world *world, const struct cli *cli,
+		       const struct gbm_plan_info *info, double need,
+		       const char *node)
+{
+	bool many_nodes = info->ranks_on_node < (unsigned)world->size;
+
+	if (cli->output == CLI_JSON) {
+		json_plan(world, cli, info);
+		printf("\"budget_source\": \"%s\", \"need_bytes\": %.0f}\n",
+		       info->budget_source, need);
+		return;
+	}
+	print_model(cli);
+	printf("paths        %" PRIu64 ", seed %" PRIu64 "\n", cli->paths,
+	       cli->options.seed);
+	print_tasks(world, info);
+	printf("budget       %s a rank, from %s\n",
+	       bytes_text((double)info->budget_bytes).text,
+	       info->budget_source);
+	printf("memory       %s a rank%s%s; nothing was run\n",
+	       bytes_text(need).text, many_nodes ? " at most, on " : "",
+	       many_nodes ? node : "");
+}
+
+/* ---- the run */
+
+static int exit_code(int status)
+{
+	switch (status) {
+	case GBM_OK:
+		return EX_OK;
+	case GBM_EINVAL:
+	case GBM_EISA:
+		return EX_USAGE;
+	case GBM_ENOMEM:
+		return EX_OSERR;
+	default:
+		return EX_SOFTWARE;
+	}
+}
+
+static int simulate(const struct world *world, const struct cli *cli,
+		    const struct gbm_plan *plan, struct progress *progress,
+		    struct report *report)
+{
+	double begin;
+	int status;
+
+	begin_progress(progress);
+	begin = now();
+	status = run_plan(world, plan, &report->result);
+	report->seconds = fmax(now() - begin, 1e-9);
+	end_progress(progress);
+	if (status != GBM_OK) {
+		complain(world, "the run failed: %s", gbm_strerror(status));
+		return exit_code(status);
+	}
+	if (gbm_reference(&cli->model, &cli->functional, &report->reference) !=
+	    GBM_OK)
+		report->reference = (double)NAN;
+	report->peak_rss = peak_rss();
+	if (!largest(world, &report->peak_rss, report->peak_node)) {
+		complain(world, "MPI did not gather the ranks' peak memory");
+		return EX_SOFTWARE;
+	}
+	return EX_OK;
+}
+
+static int run(const struct world *world, struct cli *cli)
+{
+	struct progress progress = { .paths = cli->paths };
+	struct report report = { .result = GBM_RESULT_INIT,
+				 .info = GBM_PLAN_INFO_INIT };
+	struct gbm_error err = { 0 };
+	struct gbm_plan *plan;
+	int code, status;
+	double need;
+
+	if (wants_progress(world, cli)) {
+		progress.rewrite =
+			cli->progress == CLI_ALWAYS || isatty(STDERR_FILENO);
+		cli->options.progress = on_progress;
+		cli->options.progress_user = &progress;
+	}
+	status = make_plan(world, cli, &plan, &err);
+	if (status == GBM_OK)
+		status = gbm_plan_info(plan, &report.info);
+	if (status != GBM_OK) {
+		complain(world, "%s",
+			 err.text[0] ? err.text : gbm_strerror(status));
+		gbm_plan_destroy(&plan);
+		return exit_code(status);
+	}
+
+	if (cli->action == CLI_DRY_RUN) {
+		need = (double)report.info.need_bytes;
+		code = EX_OK;
+		if (!largest(world, &need, report.peak_node)) {
+			complain(world, "MPI did not gather the ranks' needs");
+			code = EX_SOFTWARE;
+		} else if (world->rank == 0) {
+			print_plan(world, cli, &report.info, need,
+				   report.peak_node);
+		}
+	} else {
+		code = simulate(world, cli, plan, &progress, &report);
+		if (code == EX_OK && world->rank == 0) {
+			if (cli->output == CLI_JSON)
+				print_json(world, cli, &report);
+			else if (cli->output == CLI_QUIET)
+				printf("%.17g\n", report.result.mean);
+			else
+				print_text(world, cli, &report);
+		}
+	}
+	gbm_plan_destroy(&plan);
+	return code;
+}
+
+static void print_version(void)
+{
+	printf("gbm_sim %d.%d.%d, libgbm %s, stream version %d, %s MPI\n",
+	       GBM_VERSION_MAJOR, GBM_VERSION_MINOR, GBM_VERSION_PATCH,
+	       gbm_version(), GBM_STREAM_VERSION,
+#ifdef HAVE_MPI
+	       "with"
+#else
+	       "without"
+#endif
+	);
+}
+
+static int act(const struct world *world, int argc, char **argv)
+{
+	char error[CLI_ERROR_SIZE];
+	struct cli cli;
+
+	if (!cli_parse(&cli, argc, argv, error)) {
+		complain(world, "%s", error);
+		return EX_USAGE;
+	}
+	if (cli.action == CLI_RUN || cli.action == CLI_DRY_RUN)
+		return run(world, &cli);
+	if (world->rank == 0 && cli.action == CLI_HELP)
+		cli_help(stdout);
+	else if (world->rank == 0)
+		print_version();
+	return EX_OK;
+}
+
+/* Results that nobody received are a failure: a full disk, a closed pipe. */
+static int flush_output(const struct world *world, int code)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	complain(world, "the result could not be written to stdout: %s",
+		 errno ? strerror(errno) : "it was cut short");
+	return code == EX_OK ? EX_IOERR : code;
+}
+
+/*
+ * Without this a closed standard descriptor would be given to the next file
+ * opened, and the result would be written into, say, a socket of MPI's.  Opened
+ * the wrong way round, so that using it still fails.
+ */
+static bool hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct world world = { .rank = 0, .size = 1 };
+	int code;
+
+	if (!hold_standard_descriptors())
+		return EX_OSERR;
+	code = start(&world);
+	if (code == EX_OK)
+		code = act(&world, argc, argv);
+	code = flush_output(&world, code);
+	return finish(&world, code);
+}
