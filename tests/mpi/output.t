@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What gbm_sim prints, and what it does when it cannot.
+cd "$(dirname "$0")/../.." || exit
+. tests/mpi/lib.sh
+
+sim=$bin/gbm_sim
+keys="paths steps seed ranks threads isa stream_version chunk_bytes \
+budget_bytes estimate std_error ci95 reference seconds paths_per_second \
+peak_rss_bytes"
+
+keys_of() {
+  perl -MJSON::PP -e '
+    print join " ", sort keys %{decode_json(join "", <>)}' "$tmp/out"
+}
+sorted() {
+  tr ' ' '\n' <<<"$1" | sort | paste -sd ' '
+}
+
+# holds WORD...: in the last run's output.
+holds() {
+  local word
+  is "$status" 0 || { cat "$tmp/err"; return 1; }
+  for word; do
+    grep -qF -- "$word" "$tmp/out" ||
+      { echo "no '$word' in:"; cat "$tmp/out"; return 1; }
+  done
+}
+
+# JSON.
+run "$sim" --json --payoff call --paths 1e6 --seed 3 --threads 2
+ok "JSON is one line without anything on stderr" \
+  is "$(wc -l <"$tmp/out") $(cat "$tmp/err")" "1 "
+ok "JSON has these keys and no other" is "$(keys_of)" "$(sorted "$keys")"
+ok "JSON repeats what was asked" \
+  is "$(field "$tmp/out" paths steps seed ranks threads | paste -sd ' ')" \
+  "1000000 1 3 1 2"
+# shellcheck disable=SC2207
+numbers=($(field "$tmp/out" estimate std_error ci95 reference))
+ok "the interval is the estimate and 1.96 errors, and holds Black-Scholes" \
+  perl -e '
+    my ($mean, $error, $lo, $hi, $exact) = @ARGV;
+    for ([$lo, -1], [$hi, 1]) {
+      my $want = $mean + $_->[1] * 1.959963984540054 * $error;
+      die "$_->[0] is not $want\n" if abs($_->[0] / $want - 1) > 1e-12;
+    }
+    die "$exact is not 10.4506\n" if abs($exact - 10.450583572185565) > 1e-9;
+    die "$mean is far from $exact\n" if abs($mean - $exact) > 4 * $error;
+  ' "${numbers[@]}"
+run "$sim" --json --payoff asian-call --steps 12
+ok "no closed form is null" is "$(field "$tmp/out" reference)" null
+run "$sim" --json --paths 1
+ok "the error of a single path is null" \
+  is "$(field "$tmp/out" std_error ci95 | paste -sd ' ')" "null  "
+run "$sim" --json --vol 0
+ok "without volatility there is no error" perl -e '
+  die "$ARGV[0]\n" if $ARGV[0] > 1e-12' "$(field "$tmp/out" std_error)"
+run "$sim" --vol 0
+ok "and no standard errors to count in" \
+  eval 'holds "closed form" && ! grep "standard errors" "$tmp/out"'
+
+# Text.
+run "$sim" --payoff call --paths 1.5e6
+ok "text for people" holds "estimate " "95 %" "closed form  10.4505" \
+  "standard errors away" "1500000 in " "paths/s" "peak RSS" "chunk"
+run "$sim" --payoff asian-put --steps 3
+ok "no closed form, no line" eval '! grep "closed form" "$tmp/out"'
+run "$sim" --quiet --payoff put
+cp "$tmp/out" "$tmp/quiet"
+run "$sim" --json --payoff put
+ok "--quiet prints the estimate alone" \
+  is "$(cat "$tmp/quiet")" "$(field "$tmp/out" estimate)"
+run "$sim" --quiet --paths 1
+ok "--quiet with one path" holds .
+run mpi 3 "$sim" --quiet --payoff put
+ok "and three ranks print it once" is "$(cat "$tmp/out")" "$(cat "$tmp/quiet")"
+run "$sim" --help
+ok "--help" holds "Usage:" --mem-cap "Exit status"
+run "$sim" --version
+ok "--version" holds "gbm_sim " "stream version"
+run mpi 2 "$sim" --version
+ok "--version of two ranks is one line" is "$(wc -l <"$tmp/out")" 1
+
+# The plan.
+run timeout 20 "$sim" --dry-run --paths 1e18 --mem-cap 100M
+ok "--dry-run runs nothing" holds "chunk" "100 MiB" "cap" "memory" \
+  "nothing was run"
+run timeout 20 "$sim" --dry-run --json --paths 1e18 --mem-cap 100M
+ok "--dry-run --json" is "$(field "$tmp/out" paths budget_bytes)" \
+  "1000000000000000000
+104857600"
+run mpi 2 timeout 20 "$sim" --dry-run --paths 1e18 --mem-cap 100M
+ok "--dry-run of two ranks" holds "2 ranks (2 on this node)" "50 MiB"
+
+# Nobody gets the result.
+run_into() {
+  local to=$1
+  shift
+  "$@" >"$to" 2>"$tmp/err"
+  status=$?
+  : >"$tmp/out"
+}
+run_into /dev/full "$sim"
+ok "a full disk" refused 74 "No space left"
+run_into /dev/full "$sim" --help
+ok "a full disk and --help" refused 74 "No space left"
+: >"$tmp/out"
+"$sim" --json 2>"$tmp/err" >&-
+status=$?
+ok "a closed stdout" refused 74 "could not be written"
+"$sim" --quiet >"$tmp/out" 2>&- <&-
+ok "a closed stderr and stdin do not matter" test $? -eq 0 -a -s "$tmp/out"
+mpi 2 sh -c '"$0" --quiet >/dev/full' "$sim" >"$tmp/out" 2>"$tmp/err"
+status=$?
+ok "a full disk under mpirun" refused 74 "No space left"
+
+# Progress.
+run "$sim" --paths 1e6
+ok "no progress of a short run into a file" is "$(cat "$tmp/err")" ""
+run "$sim" --progress always --paths 3e9 --threads 1
+ok "--progress always rewrites a line with rate and time left" \
+  grep -qE $'\rgbm_sim: [0-9.]+ % of 3e\\+09 paths, .* paths/s, .* left' \
+  "$tmp/err"
+run timeout 14 "$sim" --paths 1e15 --threads 1
+ok "a log file gets a line after 10 s" \
+  is "$(grep -cE '^gbm_sim: [0-9.]+ % of 1e\+15 paths, .* paths/s, .* h left$' \
+    "$tmp/err")/$(wc -l <"$tmp/err")" 1/1
+run timeout 14 "$sim" --paths 1e15 --progress never --threads 1
+ok "--progress never" is "$(cat "$tmp/err")" ""
+done_testing
