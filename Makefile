@@ -396,7 +396,7 @@ uninstall: ## Remove what install put there
 # ---- for developers
 
 tags: ## Index of all sources, for editors
-	ctags -R --languages=C --exclude='build*' .
+	ctags -R --languages=C --exclude=build .
 
 # Compared with what is about to be committed, or with STYLE_BASE=COMMIT.
 style: ## Where changed lines differ from .clang-format

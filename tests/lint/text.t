@@ -60,6 +60,13 @@ executable() {
   [ -z "$bad" ] || { echo "not executable:"; echo "$bad"; return 1; }
 }
 
+# Words have a letter or digit: the bars of tables are none.
+short_readme() {
+  local words
+  words=$(tr -s '[:space:]' '\n' <README.md | grep -c '[[:alnum:]]')
+  [ "$words" -le 500 ] || { echo "$words words"; return 1; }
+}
+
 scripts() {
   own | xargs -d '\n' grep -lIE '^#!/(usr/)?bin/(env )?(ba)?sh|^# shellcheck ' |
     grep -vE '\.md$'
@@ -71,8 +78,7 @@ ok "no space at the end of a line" nothing_matches '[[:blank:]]$'
 ok "no path of somebody's home" home_paths
 ok "no path of this checkout" this_checkout
 ok "no name of a mirror" mirrors
-ok "README.md has 500 words at the most" eval \
-  '[ "$(wc -w <README.md)" -le 500 ]'
+ok "README.md has 500 words at the most" short_readme
 ok "scripts and tests are executable" executable
 if command -v shellcheck >/dev/null; then
   ok "shellcheck is content" eval 'scripts | xargs -d "\n" shellcheck -x'
