@@ -29,7 +29,17 @@
 #define SEED_LANES  (SEED_GROUPS * GBM_LANES)
 #define SEED_VECS   4
 
-/* Threefry2x64-20 of SEED_LANES counters (p0[i], p1[i]), in place. */
+/* One round of Threefry2x64 on all vectors; the rotation is a constant. */
+#define ROUND(rotation)                                                  \
+	for (size_t v = 0; v < SEED_VECS; v++) {                         \
+		x0[v] = vu_add(x0[v], x1[v]);                            \
+		x1[v] = vu_xor(vu_rotl(x1[v], rotation), x0[v]);         \
+	}
+
+/*
+ * Threefry2x64-20 (Salmon et al., SC11) of SEED_LANES counters (p0[i], p1[i]),
+ * in place: its rotations, and a word of the key after every four rounds.
+ */
 static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
 			      uint64_t k1)
 {
@@ -42,16 +52,16 @@ static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
 			x0[v] = vu_add(vu_load(p0 + i + v * VL), vu_set1(ks[0]));
 			x1[v] = vu_add(vu_load(p1 + i + v * VL), vu_set1(ks[1]));
 		}
-		for (unsigned r = 0; r < GBM_THREEFRY_ROUNDS; r++) {
-			vu add0 = vu_set1(ks[(r / 4 + 1) % 3]);
-			vu add1 = vu_set1(ks[(r / 4 + 2) % 3] + r / 4 + 1);
-			int rot = gbm_threefry_rot[r % 8];
+		for (unsigned j = 1; j <= 5; j++) {
+			vu add0 = vu_set1(ks[j % 3]);
+			vu add1 = vu_set1(ks[(j + 1) % 3] + j);
 
+			if (j % 2) {
+				ROUND(16) ROUND(42) ROUND(12) ROUND(31)
+			} else {
+				ROUND(16) ROUND(32) ROUND(24) ROUND(21)
+			}
 			for (size_t v = 0; v < SEED_VECS; v++) {
-				x0[v] = vu_add(x0[v], x1[v]);
-				x1[v] = vu_xor(vu_rotl(x1[v], rot), x0[v]);
-				if (r % 4 != 3)
-					continue;
 				x0[v] = vu_add(x0[v], add0);
 				x1[v] = vu_add(x1[v], add1);
 			}
@@ -155,61 +165,37 @@ static void words(struct gbm_lanes *lanes, uint64_t *w, size_t rows)
 }
 
 /*
- * Bits 12..63 as the fraction of a number in [1, 2), its last bit set: minus
- * 1.5 that is symmetric about 0 and never 0, so that a product of 0 can only
- * mean a slot without a rectangle.
+ * The normals of a vector of words as products x2 u.  u: bits 12..63 as the
+ * fraction of a number in [1, 2), its last bit set, minus 1.5: symmetric about
+ * 0 and never 0.  x2 is 0 for the words that are left to gbm_normal_rest().
  */
-static inline vd normal_of(const uint64_t *w)
+static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
 {
 	vu one = vu_set1(UINT64_C(0x3FF0000000000001));
-	vd u = vd_of_bits(vu_or(vu_shr(vu_load(w), 12), one));
-	vd x2 = vd_lookup(gbm_normal_x2, w, GBM_NORMAL_SLOTS - 1);
 
-	return vd_mul(x2, vd_sub(u, vd_set1(1.5)));
+	*x2 = vd_lookup(gbm_normal_x2, w, GBM_NORMAL_SLOTS - 1);
+	*u = vd_sub(vd_of_bits(vu_or(vu_shr(vu_load(w), 12), one)),
+		    vd_set1(1.5));
 }
 
-/* A row of normals; returns which of them the rectangles did not give. */
-static inline uint8_t normals_row(const uint64_t *w, double *z)
+static inline int is_rest(uint64_t w)
 {
-	unsigned rest = 0;
-
-	for (size_t v = 0; v < LANE_VECS; v++) {
-		vd n = normal_of(w + v * VL);
-
-		vd_store(z + v * VL, n);
-		rest |= vd_zero_mask(n) << (v * VL);
-	}
-	return (uint8_t)rest;
-}
-
-/*
- * Those of a whole group, where the rows said so: few, so out of the loop.
- * Bit i of a little-endian word of row bytes is element i of these rows.
- */
-static void normals_rest(const uint64_t *w, double *z, const uint8_t *rest)
-{
-	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-		       "rest is read as little-endian words");
-	for (size_t i = 0; i < GBM_GROUP_PATHS; i += 64) {
-		uint64_t m;
-
-		memcpy(&m, rest + i / GBM_LANES, sizeof(m));
-		for (; m; m &= m - 1) {
-			size_t k = i + (size_t)__builtin_ctzll(m);
-
-			z[k] = gbm_normal_rest(w[k]);
-		}
-	}
+	return (w & (GBM_NORMAL_SLOTS - 1)) >= GBM_NORMAL_BANDS;
 }
 
 static void normals(const uint64_t *w, double *z, size_t n)
 {
-	for (size_t i = 0; i < n; i += GBM_LANES)
-		for (unsigned m = normals_row(w + i, z + i); m; m &= m - 1) {
-			size_t k = i + (size_t)__builtin_ctz(m);
+	for (size_t i = 0; i < n; i += VL) {
+		vd x2, u;
 
-			z[k] = gbm_normal_rest(w[k]);
-		}
+		normal_factors(w + i, &x2, &u);
+		vd_store(z + i, vd_mul(x2, u));
+		if (!vm_any(vd_is_zero(x2)))
+			continue;
+		for (size_t k = i; k < i + VL; k++)
+			if (is_rest(w[k]))
+				z[k] = gbm_normal_rest(w[k]);
+	}
 }
 
 static void exp2_n(const double *x, double *out, size_t n)
@@ -218,89 +204,143 @@ static void exp2_n(const double *x, double *out, size_t n)
 		vd_store(out + i, vm_exp2(vd_load(x + i)));
 }
 
-/* What becomes of a step's prices 2^x. */
+/* What becomes of a step's prices S / S(0). */
 enum sink {
 	SINK_NONE,  /* not needed */
-	SINK_ONLY,  /* out[i] = spot 2^x; there is no other step, x is not kept */
-	SINK_STORE, /* out[i] = spot 2^x */
-	SINK_ADD    /* out[i] += 2^x */
+	SINK_STORE, /* out[i] = price */
+	SINK_ADD    /* out[i] += price / spot */
 };
 
 /*
- * A step of a group passes three stages: its words, their normals, the move
- * of x = log2(S / S(0)) by them.  Words depend on no prices, so while one step
- * moves, the next one's normals and the words of the one after that are made
- * in the same loop: the stages load different parts of a core, and look-ups
- * are slow in words that were stored just before.
+ * A step of a group passes three stages: its words are drawn, their normals are
+ * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink.
+ * Words depend on no prices, so while one step's prices are made, the next
+ * one's normals and the words of the one after that are made in the same loop:
+ * the stages load different parts of a core, and look-ups are slow in words
+ * that were stored just before.
  */
 struct pipeline {
 	const struct gbm_dynamics *d;
 	struct seeds seeds;
 	struct gbm_lanes lanes;
-	ALIGNED double x[GBM_GROUP_PATHS];
-	/* What a stage leaves for the next; two, taken in turns. */
-	ALIGNED double z[2][GBM_GROUP_PATHS];
-	ALIGNED uint64_t w[2][GBM_GROUP_PATHS];
-	uint8_t rest[GBM_ROWS];
+	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
+	ALIGNED double y[GBM_GROUP_PATHS];
+	uint8_t whole[GBM_ROWS]; /* rows whose normals need no more */
 };
 
-/* The dynamics in registers. */
-struct dynamics {
+/* Where the sums of a path begin. */
+static ALIGNED const double zeros[GBM_GROUP_PATHS];
+
+/* Constants of a step's prices, in registers. */
+struct step {
 	vd drift, vol, spot;
 };
 
-static inline struct dynamics dynamics_load(const struct gbm_dynamics *d)
+static inline struct step step_load(const struct gbm_dynamics *d, uint64_t t)
 {
-	return (struct dynamics){ vd_set1(d->drift2), vd_set1(d->vol2),
-				  vd_set1(d->spot) };
+	return (struct step){ vd_set1((double)t * d->drift2), vd_set1(d->vol2),
+			      vd_set1(d->spot) };
 }
 
-static inline void move_row(const struct dynamics *d, double *x,
-			    const double *z, enum sink sink, double *out)
+static inline void sink_row(const struct step *s, const vd *x, enum sink sink,
+			    int far, double *out)
 {
-	for (size_t i = 0; i < GBM_LANES; i += VL) {
-		vd y = sink == SINK_ONLY ? d->drift :
-					   vd_add(vd_load(x + i), d->drift);
+	for (size_t v = 0; v < LANE_VECS; v++) {
+		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
 
-		y = vd_fma(d->vol, vd_load(z + i), y);
-		if (sink != SINK_ONLY)
-			vd_store(x + i, y);
-		if (sink == SINK_STORE || sink == SINK_ONLY)
-			vd_store(out + i, vd_mul(d->spot, vm_exp2(y)));
-		else if (sink == SINK_ADD)
-			vd_store(out + i,
-				 vd_add(vd_load(out + i), vm_exp2(y)));
+		e = sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e) :
+				       vd_mul(s->spot, e);
+		vd_store(out + v * VL, e);
 	}
 }
 
-/* All three stages of the three steps at hand; k counts turns. */
-static inline void full_turn(struct pipeline *p, uint64_t k, enum sink sink,
-			     double *out)
+/* The prices of a row of paths whose normals add up to y. */
+static inline void price_row(const struct step *s, const double *y,
+			     enum sink sink, double *out)
 {
-	const struct dynamics d = dynamics_load(p->d);
-	const uint64_t *w0 = p->w[(k + 1) % 2];
-	const double *z0 = p->z[(k + 1) % 2];
-	uint64_t *w1 = p->w[k % 2];
-	double *z1 = p->z[k % 2];
+	vd x[LANE_VECS];
+	vm far;
+
+	if (sink == SINK_NONE)
+		return;
+	for (size_t v = 0; v < LANE_VECS; v++) {
+		vm is_far;
+
+		x[v] = vd_fma(s->vol, vd_load(y + v * VL), s->drift);
+		is_far = vd_abs_above(x[v], vd_set1(VM_EXP2_NEAR));
+		far = v ? vm_or(far, is_far) : is_far;
+	}
+	if (vm_any(far))
+		sink_row(s, x, sink, 1, out);
+	else
+		sink_row(s, x, sink, 0, out);
+}
+
+/* y = before + normals of w; returns whether these were all of them. */
+static inline int add_row(const uint64_t *w, const double *before, double *y)
+{
+	vm rest;
+
+	for (size_t v = 0; v < LANE_VECS; v++) {
+		vd x2, u;
+
+		normal_factors(w + v * VL, &x2, &u);
+		vd_store(y + v * VL, vd_fma(x2, u, vd_load(before + v * VL)));
+		rest = v ? vm_or(rest, vd_is_zero(x2)) : vd_is_zero(x2);
+	}
+	return !vm_any(rest);
+}
+
+/* Adds those that were not: few, so out of the loops. */
+static void add_rest(struct pipeline *p, const uint64_t *w)
+{
+	static const uint8_t all[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+
+	for (size_t row = 0; row < GBM_ROWS; row += sizeof(all)) {
+		size_t i = row * GBM_LANES, end = i + sizeof(all) * GBM_LANES;
+
+		if (memcmp(p->whole + row, all, sizeof(all)) == 0)
+			continue;
+		for (; i < end; i++)
+			if (is_rest(w[i]))
+				p->y[i] += gbm_normal_rest(w[i]);
+	}
+}
+
+/* All stages; prices before sums, which take their place. */
+static inline void full_turn(struct pipeline *p, uint64_t *w_new,
+			     const uint64_t *w, const double *before,
+			     uint64_t t, enum sink sink, double *out)
+{
+	const struct step step = step_load(p->d, t);
 	struct sfc64 s;
 
 	sfc64_load(&s, &p->lanes);
 	for (size_t row = 0; row < GBM_ROWS; row++) {
 		size_t i = row * GBM_LANES;
 
-		sfc64_row(&s, w1 + i);
-		p->rest[row] = normals_row(w0 + i, z1 + i);
-		move_row(&d, p->x + i, z0 + i, sink, out + i);
+		sfc64_row(&s, w_new + i);
+		price_row(&step, p->y + i, sink, out + i);
+		p->whole[row] = (uint8_t)add_row(w + i, before + i, p->y + i);
 	}
 	sfc64_save(&s, &p->lanes, GBM_ROWS);
 }
 
-static void move(struct pipeline *p, uint64_t k, enum sink sink, double *out)
+static void prices(struct pipeline *p, uint64_t t, enum sink sink, double *out)
 {
-	const struct dynamics d = dynamics_load(p->d);
+	const struct step step = step_load(p->d, t);
 
 	for (size_t i = 0; i < GBM_GROUP_PATHS; i += GBM_LANES)
-		move_row(&d, p->x + i, p->z[(k + 1) % 2] + i, sink, out + i);
+		price_row(&step, p->y + i, sink, out + i);
+}
+
+static void sums(struct pipeline *p, const uint64_t *w, const double *before)
+{
+	for (size_t row = 0; row < GBM_ROWS; row++) {
+		size_t i = row * GBM_LANES;
+
+		p->whole[row] = (uint8_t)add_row(w + i, before + i, p->y + i);
+	}
 }
 
 /* Puts the lanes at the beginning of a group's streams. */
@@ -320,56 +360,55 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
 /*
  * Runs n_groups groups.  Each step's prices go to sink, or, with last_only,
  * those of the last step only.  out moves on by step_stride after each step
- * that has a sink and by group_stride after each group.
+ * and by group_stride after each group.
  */
 static inline void run(const struct gbm_dynamics *d, uint64_t group,
 		       uint64_t n_groups, enum sink sink, int last_only,
 		       double *out, size_t step_stride, size_t group_stride)
 {
 	const uint64_t units = n_groups * d->steps;
-	uint64_t words_step = 0, words_group = group, move_step = 0;
+	/* The step that each stage is at, from 0. */
+	uint64_t words_at = 0, sums_at = 0, prices_at = 0;
 	struct pipeline p;
 
 	p.d = d;
 	for (uint64_t k = 0; k < units + 2; k++) {
 		int with_words = k < units;
-		int with_normals = k > 0 && k <= units;
-		int with_move = k > 1;
-		enum sink to = last_only && move_step + 1 < d->steps ?
+		int with_sums = k > 0 && k <= units;
+		int with_prices = k > 1;
+		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
+		const double *before = sums_at ? p.y : zeros;
+		enum sink to = last_only && prices_at + 1 < d->steps ?
 				       SINK_NONE :
 				       sink;
 
-		if (with_words && words_step == 0)
-			begin_group(&p, words_group, k == 0);
-		if (with_move && move_step == 0 && sink != SINK_ONLY)
-			memset(p.x, 0, sizeof(p.x));
-		if (with_words && with_normals && with_move) {
+		if (with_words && words_at == 0)
+			begin_group(&p, group++, k == 0);
+		if (with_words && with_sums && with_prices) {
 			if (to == SINK_NONE)
-				full_turn(&p, k, SINK_NONE, out);
+				full_turn(&p, w_new, w, before, prices_at + 1,
+					  SINK_NONE, out);
 			else
-				full_turn(&p, k, sink, out);
+				full_turn(&p, w_new, w, before, prices_at + 1,
+					  sink, out);
 		} else {
 			if (with_words)
-				words(&p.lanes, p.w[k % 2], GBM_ROWS);
-			for (size_t row = 0; with_normals && row < GBM_ROWS;
-			     row++)
-				p.rest[row] = normals_row(
-					p.w[(k + 1) % 2] + row * GBM_LANES,
-					p.z[k % 2] + row * GBM_LANES);
-			if (with_move)
-				move(&p, k, to, out);
+				words(&p.lanes, w_new, GBM_ROWS);
+			if (with_prices)
+				prices(&p, prices_at + 1, to, out);
+			if (with_sums)
+				sums(&p, w, before);
 		}
-		if (with_normals)
-			normals_rest(p.w[(k + 1) % 2], p.z[k % 2], p.rest);
-		if (with_words && ++words_step == d->steps) {
-			words_step = 0;
-			words_group++;
-		}
-		if (with_move) {
-			if (to != SINK_NONE)
-				out += step_stride;
-			if (++move_step == d->steps) {
-				move_step = 0;
+		if (with_sums)
+			add_rest(&p, w);
+		if (with_words && ++words_at == d->steps)
+			words_at = 0;
+		if (with_sums && ++sums_at == d->steps)
+			sums_at = 0;
+		if (with_prices) {
+			out += step_stride;
+			if (++prices_at == d->steps) {
+				prices_at = 0;
 				out += group_stride;
 			}
 		}
@@ -379,11 +418,7 @@ static inline void run(const struct gbm_dynamics *d, uint64_t group,
 static void terminal(const struct gbm_dynamics *d, uint64_t group,
 		     uint64_t n_groups, double *out)
 {
-	if (d->steps == 1)
-		run(d, group, n_groups, SINK_ONLY, 1, out, 0, GBM_GROUP_PATHS);
-	else
-		run(d, group, n_groups, SINK_STORE, 1, out, 0,
-		    GBM_GROUP_PATHS);
+	run(d, group, n_groups, SINK_STORE, 1, out, 0, GBM_GROUP_PATHS);
 }
 
 static void average(const struct gbm_dynamics *d, uint64_t group,
@@ -398,24 +433,23 @@ static void average(const struct gbm_dynamics *d, uint64_t group,
 		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
 }
 
-/* Some rows of a group: a whole step's prices are made, and these copied. */
+/* Some rows of a group: all its sums are made, and these rows' prices. */
 static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 		      size_t n_rows, double *out, size_t stride)
 {
-	const struct dynamics dyn = dynamics_load(d);
 	struct pipeline p;
 
 	p.d = d;
 	begin_group(&p, group, 1);
-	memset(p.x, 0, sizeof(p.x));
-	for (uint64_t t = 0; t < d->steps; t++) {
-		size_t i = row * GBM_LANES;
+	for (uint64_t t = 1; t <= d->steps; t++) {
+		const struct step step = step_load(d, t);
 
 		words(&p.lanes, p.w[0], GBM_ROWS);
-		normals(p.w[0] + i, p.z[0] + i, n_rows * GBM_LANES);
-		for (size_t r = 0; r < n_rows; r++, i += GBM_LANES)
-			move_row(&dyn, p.x + i, p.z[0] + i, SINK_STORE,
-				 out + r * GBM_LANES);
+		sums(&p, p.w[0], t > 1 ? p.y : zeros);
+		add_rest(&p, p.w[0]);
+		for (size_t r = 0; r < n_rows; r++)
+			price_row(&step, p.y + (row + r) * GBM_LANES,
+				  SINK_STORE, out + r * GBM_LANES);
 		out += stride;
 	}
 }

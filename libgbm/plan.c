@@ -12,8 +12,12 @@
 /* More threads than any machine has cores: a mistyped number. */
 #define MAX_THREADS 4096
 
-/* Chunks that a thread should get at least, so that all end together. */
-#define CHUNKS_PER_THREAD 8
+/*
+ * The default chunk of plain values: enough that sharing out costs nothing, few
+ * enough that threads end together.  Not less for few paths: memory is the
+ * same for any number of them.
+ */
+#define DEFAULT_VALUES (UINT64_C(128) << 10)
 
 /* Stack and bookkeeping of a thread, beyond its workspace. */
 #define THREAD_OVERHEAD (UINT64_C(128) << 10)
@@ -54,7 +58,7 @@ static int choose_chunk(const struct gbm_plan *plan, int with_paths,
 			uint64_t cache, uint64_t wanted,
 			struct gbm_chunk *chunk)
 {
-	uint64_t left = 0, target = wanted, n = plan->n_paths;
+	uint64_t left = 0, target = wanted;
 	uint64_t times = plan->dynamics.steps + 1;
 
 	if (plan->budget.bytes > plan->budget.resident)
@@ -63,14 +67,15 @@ static int choose_chunk(const struct gbm_plan *plan, int with_paths,
 	left = left > THREAD_OVERHEAD ? left - THREAD_OVERHEAD : 0;
 	if (!wanted) {
 		target = cache / 2;
-		n = largest(n / plan->threads / CHUNKS_PER_THREAD, 1);
+		if (!with_paths && target > DEFAULT_VALUES)
+			target = DEFAULT_VALUES;
 		/* Less than a group of paths wastes its random numbers. */
 		if (with_paths)
 			target = largest(target, (GBM_GROUP_PATHS + GBM_LANES) *
 							 sizeof(double) * times);
 	}
-	return gbm_chunk_find(plan->dynamics.steps, with_paths, n, target, left,
-			      chunk);
+	return gbm_chunk_find(plan->dynamics.steps, with_paths, plan->n_paths,
+			      target, left, chunk);
 }
 
 static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,

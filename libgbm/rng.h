@@ -37,13 +37,8 @@ static inline uint64_t gbm_counter1(enum gbm_purpose purpose, unsigned lane)
 	return (uint64_t)purpose << 48 | lane;
 }
 
-#define GBM_THREEFRY_ROUNDS 20
-
 /* Skein's key schedule constant (Threefish, version 1.3). */
 #define GBM_THREEFRY_PARITY UINT64_C(0x1BD11BDAA9FC1A22)
-
-/* Rotations of Threefry2x64, by round modulo 8 (Salmon et al., SC11). */
-static const int gbm_threefry_rot[8] = { 16, 42, 12, 31, 16, 32, 24, 21 };
 
 /* SplitMix64's finalizer (Steele, Lea and Flood 2014): a bijection. */
 static inline uint64_t gbm_mix64(uint64_t x)

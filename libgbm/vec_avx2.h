@@ -15,6 +15,7 @@
 
 typedef __m256d vd;
 typedef __m256i vu;
+typedef __m256d vm;
 
 static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
 static inline void vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
@@ -27,21 +28,19 @@ static inline vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 
-static inline vd vd_abs(vd a)
+static inline vm vd_is_zero(vd a)
 {
-	return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
+	return _mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_EQ_UQ);
 }
 
-static inline unsigned vd_gt_mask(vd a, vd b)
+static inline vm vd_abs_above(vd a, vd b)
 {
-	return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ));
+	return _mm256_cmp_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), a), b,
+			     _CMP_GT_OQ);
 }
 
-static inline unsigned vd_zero_mask(vd a)
-{
-	return (unsigned)_mm256_movemask_pd(
-		_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_EQ_UQ));
-}
+static inline vm vm_or(vm a, vm b) { return _mm256_or_pd(a, b); }
+static inline int vm_any(vm a) { return _mm256_movemask_pd(a) != 0; }
 
 static inline vu vu_load(const uint64_t *p)
 {
@@ -61,13 +60,10 @@ static inline vu vu_set1(uint64_t a)
 static inline vu vu_add(vu a, vu b) { return _mm256_add_epi64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
 static inline vu vu_or(vu a, vu b) { return _mm256_or_si256(a, b); }
-static inline vu vu_shl(vu a, int n) { return _mm256_slli_epi64(a, n); }
-static inline vu vu_shr(vu a, int n) { return _mm256_srli_epi64(a, n); }
 
-static inline vu vu_rotl(vu a, int n)
-{
-	return vu_or(vu_shl(a, n), vu_shr(a, 64 - n));
-}
+#define vu_shl(a, n)  _mm256_slli_epi64(a, n)
+#define vu_shr(a, n)  _mm256_srli_epi64(a, n)
+#define vu_rotl(a, n) vu_or(vu_shl(a, n), vu_shr(a, 64 - (n)))
 
 static inline vu vu_of_bits(vd a) { return _mm256_castpd_si256(a); }
 static inline vd vd_of_bits(vu a) { return _mm256_castsi256_pd(a); }

@@ -15,6 +15,7 @@
 
 typedef __m512d vd;
 typedef __m512i vu;
+typedef __mmask8 vm;
 
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
 static inline void vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
@@ -26,17 +27,19 @@ static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
-static inline vd vd_abs(vd a) { return _mm512_abs_pd(a); }
 
-static inline unsigned vd_gt_mask(vd a, vd b)
-{
-	return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
-}
-
-static inline unsigned vd_zero_mask(vd a)
+static inline vm vd_is_zero(vd a)
 {
 	return _mm512_cmp_pd_mask(a, _mm512_setzero_pd(), _CMP_EQ_UQ);
 }
+
+static inline vm vd_abs_above(vd a, vd b)
+{
+	return _mm512_cmp_pd_mask(_mm512_abs_pd(a), b, _CMP_GT_OQ);
+}
+
+static inline vm vm_or(vm a, vm b) { return (vm)(a | b); }
+static inline int vm_any(vm a) { return a != 0; }
 
 static inline vu vu_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
 static inline void vu_store(uint64_t *p, vu a) { _mm512_storeu_si512(p, a); }
@@ -50,20 +53,9 @@ static inline vu vu_add(vu a, vu b) { return _mm512_add_epi64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return _mm512_xor_si512(a, b); }
 static inline vu vu_or(vu a, vu b) { return _mm512_or_si512(a, b); }
 
-static inline vu vu_shl(vu a, int n)
-{
-	return _mm512_slli_epi64(a, (unsigned)n);
-}
-
-static inline vu vu_shr(vu a, int n)
-{
-	return _mm512_srli_epi64(a, (unsigned)n);
-}
-
-static inline vu vu_rotl(vu a, int n)
-{
-	return _mm512_rolv_epi64(a, _mm512_set1_epi64(n));
-}
+#define vu_shl(a, n)  _mm512_slli_epi64(a, n)
+#define vu_shr(a, n)  _mm512_srli_epi64(a, n)
+#define vu_rotl(a, n) _mm512_rol_epi64(a, n)
 
 static inline vu vu_of_bits(vd a) { return _mm512_castpd_si512(a); }
 static inline vd vd_of_bits(vu a) { return _mm512_castsi512_pd(a); }

@@ -11,6 +11,7 @@
 
 typedef float64x2_t vd;
 typedef uint64x2_t vu;
+typedef uint64x2_t vm;
 
 static inline vd vd_load(const double *p) { return vld1q_f64(p); }
 static inline void vd_store(double *p, vd a) { vst1q_f64(p, a); }
@@ -22,22 +23,15 @@ static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
 static inline vd vd_min(vd a, vd b) { return vminq_f64(a, b); }
 static inline vd vd_max(vd a, vd b) { return vmaxq_f64(a, b); }
-static inline vd vd_abs(vd a) { return vabsq_f64(a); }
 
-static inline unsigned mask_of(uint64x2_t m)
-{
-	return (unsigned)((vgetq_lane_u64(m, 0) & 1) |
-			  (vgetq_lane_u64(m, 1) & 2));
-}
+static inline vm vd_is_zero(vd a) { return vceqzq_f64(a); }
+static inline vm vd_abs_above(vd a, vd b) { return vcagtq_f64(a, b); }
+static inline vm vm_or(vm a, vm b) { return vorrq_u64(a, b); }
 
-static inline unsigned vd_gt_mask(vd a, vd b)
+/* Half of each element is as good as the whole, and moves in one piece. */
+static inline int vm_any(vm a)
 {
-	return mask_of(vcgtq_f64(a, b));
-}
-
-static inline unsigned vd_zero_mask(vd a)
-{
-	return mask_of(vceqzq_f64(a));
+	return vget_lane_u64(vreinterpret_u64_u32(vmovn_u64(a)), 0) != 0;
 }
 
 static inline vu vu_load(const uint64_t *p) { return vld1q_u64(p); }
@@ -47,20 +41,9 @@ static inline vu vu_add(vu a, vu b) { return vaddq_u64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return veorq_u64(a, b); }
 static inline vu vu_or(vu a, vu b) { return vorrq_u64(a, b); }
 
-static inline vu vu_shl(vu a, int n)
-{
-	return vshlq_u64(a, vdupq_n_s64(n));
-}
-
-static inline vu vu_shr(vu a, int n)
-{
-	return vshlq_u64(a, vdupq_n_s64(-n));
-}
-
-static inline vu vu_rotl(vu a, int n)
-{
-	return vu_or(vu_shl(a, n), vu_shr(a, 64 - n));
-}
+#define vu_shl(a, n)  vshlq_n_u64(a, n)
+#define vu_shr(a, n)  vshrq_n_u64(a, n)
+#define vu_rotl(a, n) vsriq_n_u64(vshlq_n_u64(a, n), a, 64 - (n))
 
 static inline vu vu_of_bits(vd a) { return vreinterpretq_u64_f64(a); }
 static inline vd vd_of_bits(vu a) { return vreinterpretq_f64_u64(a); }

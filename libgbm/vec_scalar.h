@@ -16,6 +16,7 @@
 
 typedef double vd;
 typedef uint64_t vu;
+typedef int vm; /* a truth value for each element */
 
 static inline vd vd_load(const double *p) { return *p; }
 static inline void vd_store(double *p, vd a) { *p = a; }
@@ -27,11 +28,11 @@ static inline vd vd_mul(vd a, vd b) { return a * b; }
 static inline vd vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return a < b ? a : b; }
 static inline vd vd_max(vd a, vd b) { return a > b ? a : b; }
-static inline vd vd_abs(vd a) { return fabs(a); }
 
-/* Bit i of the result: does the comparison hold for element i? */
-static inline unsigned vd_gt_mask(vd a, vd b) { return a > b; }
-static inline unsigned vd_zero_mask(vd a) { return !(a > 0 || a < 0); }
+static inline vm vd_is_zero(vd a) { return !(a > 0 || a < 0); }
+static inline vm vd_abs_above(vd a, vd b) { return fabs(a) > b; }
+static inline vm vm_or(vm a, vm b) { return a | b; }
+static inline int vm_any(vm a) { return a; }
 
 static inline vu vu_load(const uint64_t *p) { return *p; }
 static inline void vu_store(uint64_t *p, vu a) { *p = a; }
@@ -39,9 +40,11 @@ static inline vu vu_set1(uint64_t a) { return a; }
 static inline vu vu_add(vu a, vu b) { return a + b; }
 static inline vu vu_xor(vu a, vu b) { return a ^ b; }
 static inline vu vu_or(vu a, vu b) { return a | b; }
-static inline vu vu_shl(vu a, int n) { return a << n; }
-static inline vu vu_shr(vu a, int n) { return a >> n; }
-static inline vu vu_rotl(vu a, int n) { return a << n | a >> (64 - n); }
+
+/* n is a constant, 0 < n < 64. */
+#define vu_shl(a, n)  ((a) << (n))
+#define vu_shr(a, n)  ((a) >> (n))
+#define vu_rotl(a, n) ((a) << (n) | (a) >> (64 - (n)))
 
 static inline vu vu_of_bits(vd a)
 {

@@ -42,27 +42,40 @@ static inline vd vm_ldexp1(vd n)
 	return vd_of_bits(vu_add(k, vu_of_bits(vd_set1(1.0))));
 }
 
-/*
- * 2^x, x not a NaN: within 1 ulp where the result is normal, correct to the
- * last place of the subnormals, 0 and infinity beyond.
- */
-static inline vd vm_exp2(vd x)
-{
-	vd r, n, n1, p;
+/* Beyond this vm_exp2_near() does not hold. */
+#define VM_EXP2_NEAR 1020.0
 
-	if (!vd_gt_mask(vd_abs(x), vd_set1(1020.0))) {
-		r = vd_add(x, vd_set1(VM_ROUND));
-		p = vm_exp2_poly(vd_sub(x, vd_sub(r, vd_set1(VM_ROUND))));
-		return vd_of_bits(vu_add(vu_of_bits(p),
-					 vu_shl(vu_of_bits(r), 52)));
-	}
-	/* In two factors, so that only the last product can round. */
+/* 2^x for |x| <= VM_EXP2_NEAR, within 1 ulp. */
+static inline vd vm_exp2_near(vd x)
+{
+	vd r = vd_add(x, vd_set1(VM_ROUND));
+	vd p = vm_exp2_poly(vd_sub(x, vd_sub(r, vd_set1(VM_ROUND))));
+
+	return vd_of_bits(vu_add(vu_of_bits(p), vu_shl(vu_of_bits(r), 52)));
+}
+
+/*
+ * 2^x for any x but a NaN, the same bits: correct to the last place of the
+ * subnormals, 0 and infinity beyond.  In two factors, so that only the last
+ * product can round.
+ */
+static inline vd vm_exp2_far(vd x)
+{
+	vd n, n1, p;
+
 	x = vd_max(vd_min(x, vd_set1(1200.0)), vd_set1(-1200.0));
 	n = vd_sub(vd_add(x, vd_set1(VM_ROUND)), vd_set1(VM_ROUND));
 	p = vm_exp2_poly(vd_sub(x, n));
 	n1 = vd_mul(n, vd_set1(0.5));
 	n1 = vd_sub(vd_add(n1, vd_set1(VM_ROUND)), vd_set1(VM_ROUND));
 	return vd_mul(vd_mul(p, vm_ldexp1(n1)), vm_ldexp1(vd_sub(n, n1)));
+}
+
+static inline vd vm_exp2(vd x)
+{
+	return vm_any(vd_abs_above(x, vd_set1(VM_EXP2_NEAR))) ?
+		       vm_exp2_far(x) :
+		       vm_exp2_near(x);
 }
 
 #endif

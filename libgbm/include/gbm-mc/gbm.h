@@ -88,7 +88,7 @@ struct gbm_model {
 	double drift;	 /* mu, finite; NAN: rate - dividend */
 	double vol;	 /* sigma, finite, >= 0 */
 	double horizon;	 /* T, finite, >= 0 */
-	uint64_t steps;	 /* equal time steps of T / steps, >= 1 */
+	uint64_t steps;	 /* equal time steps of T / steps, 1 to 2^40 */
 };
 
 #define GBM_MODEL_INIT                                                       \
@@ -164,13 +164,15 @@ struct gbm_options {
 	size_t size;   /* sizeof(struct gbm_options) */
 	uint64_t seed; /* any value; different seeds give unrelated paths */
 	/*
-	 * Threads of this process; 0: one per core that it may run on.
-	 * Without OpenMP always 1.
+	 * Threads of this process, up to 4096; 0: one per core that it may
+	 * run on, or fewer where the budget is small.  Without OpenMP always 1.
 	 */
 	unsigned threads;
 	/*
 	 * Bytes of simulated values that one thread holds at a time; 0:
-	 * what fits the core's cache, within the budget.
+	 * what fits the core's cache, within the budget.  Rounded down to
+	 * whole blocks of paths or, below one, to a power of two; but at
+	 * least 8 paths, or one block when only one value a path is kept.
 	 */
 	uint64_t chunk_bytes;
 	/*
