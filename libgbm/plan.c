@@ -126,14 +126,22 @@ static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 	return GBM_OK;
 }
 
-/* Not by exp(): the C library's bits differ between systems. */
+/*
+ * exp(-rate T) by the kernels' function: the C library's has other last bits on
+ * other systems, and payoffs are multiplied by it.  What is lost by rounding
+ * the exponent to a double is put back, to first order.
+ */
 static double discount_factor(const struct gbm_kernel *kernel,
 			      const struct gbm_model *model)
 {
-	double x[GBM_LANES] = { -model->rate * model->horizon * GBM_LOG2E };
+	const double log2e_rest = 0x1.777d0ffda0d24p-56; /* log2(e) - GBM_LOG2E */
+	const double ln2 = 0x1.62e42fefa39efp-1;
+	double rt = model->rate * model->horizon, rest;
+	double x[GBM_LANES] = { -rt * GBM_LOG2E };
 
+	rest = fma(-rt, GBM_LOG2E, -x[0]) - rt * log2e_rest;
 	kernel->exp2(x, x, GBM_LANES);
-	return x[0];
+	return fma(x[0], rest * ln2, x[0]);
 }
 
 int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,

@@ -13,25 +13,28 @@
 
 /*
  * 2^f for |f| <= 1/2: minimax for the relative error, 5.6e-18, found by
- * Sollya's fpminimax with the constant term fixed at 1.  Even and odd terms
- * apart, 1 + f (even(f^2) + f odd(f^2)): two chains of half the length.
+ * Sollya's fpminimax with the constant term fixed at 1.  As
+ * 1 + f (c + f (even(f^2) + f odd(f^2))): two chains of half the length, and
+ * the large terms added one after the other, by one rounding each.
  */
 static inline vd vm_exp2_poly(vd f)
 {
 	vd f2 = vd_mul(f, f);
-	vd even = vd_set1(0x1.e9506e7458f2ep-32);
-	vd odd = vd_set1(0x1.e61c16c1056fp-28);
+	vd odd = vd_set1(0x1.e9506e7458f2ep-32);
+	vd even = vd_set1(0x1.e61c16c1056fp-28);
+	vd p;
 
-	even = vd_fma(even, f2, vd_set1(0x1.b525395b42f4fp-24));
-	odd = vd_fma(odd, f2, vd_set1(0x1.62bfc71b3397fp-20));
-	even = vd_fma(even, f2, vd_set1(0x1.ffcbfc5c18559p-17));
-	odd = vd_fma(odd, f2, vd_set1(0x1.4309130f14ca6p-13));
-	even = vd_fma(even, f2, vd_set1(0x1.5d87fe78a08fdp-10));
-	odd = vd_fma(odd, f2, vd_set1(0x1.3b2ab6fb9ffafp-7));
-	even = vd_fma(even, f2, vd_set1(0x1.c6b08d704a124p-5));
-	odd = vd_fma(odd, f2, vd_set1(0x1.ebfbdff82c5a5p-3));
-	even = vd_fma(even, f2, vd_set1(0x1.62e42fefa39efp-1));
-	return vd_fma(vd_fma(odd, f, even), f, vd_set1(1.0));
+	odd = vd_fma(odd, f2, vd_set1(0x1.b525395b42f4fp-24));
+	even = vd_fma(even, f2, vd_set1(0x1.62bfc71b3397fp-20));
+	odd = vd_fma(odd, f2, vd_set1(0x1.ffcbfc5c18559p-17));
+	even = vd_fma(even, f2, vd_set1(0x1.4309130f14ca6p-13));
+	odd = vd_fma(odd, f2, vd_set1(0x1.5d87fe78a08fdp-10));
+	even = vd_fma(even, f2, vd_set1(0x1.3b2ab6fb9ffafp-7));
+	odd = vd_fma(odd, f2, vd_set1(0x1.c6b08d704a124p-5));
+	even = vd_fma(even, f2, vd_set1(0x1.ebfbdff82c5a5p-3));
+	p = vd_fma(odd, f, even);
+	p = vd_fma(p, f, vd_set1(0x1.62e42fefa39efp-1));
+	return vd_fma(p, f, vd_set1(1.0));
 }
 
 /* 2^n for integral |n| <= 1022. */
