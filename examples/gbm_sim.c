@@ -123,17 +123,15 @@ static long task_number(void)
 }
 
 /*
- * Tasks that MPI does not join would each do the whole run.  Where the first
- * task that fails ends all, task 0 still gets its sentence out: the others
- * wait a moment.
+ * Tasks that MPI does not join would each do the whole run.  Launchers end all
+ * tasks when one fails, with whatever status that gives: all wait a moment, so
+ * that they end together and task 0 gets its sentence out.
  */
 static int refuse_lone_tasks(struct world *world, long tasks)
 {
 	const struct timespec moment = { 0, 300000000 };
 
 	world->rank = task_number() > 0;
-	if (world->rank != 0)
-		nanosleep(&moment, NULL);
 #ifdef HAVE_MPI
 	complain(world,
 		 "started as %ld tasks that MPI does not join: start it by "
@@ -146,16 +144,19 @@ static int refuse_lone_tasks(struct world *world, long tasks)
 		 "task, or build it with MPI",
 		 tasks);
 #endif
+	nanosleep(&moment, NULL);
 	return EX_USAGE;
 }
 
 #ifdef HAVE_MPI
 
 /*
- * MPI_Init() in a process that no launcher started costs memory, and with Open
- * MPI a daemon.
+ * MPI_Init() costs memory, in a process that no launcher started also a daemon,
+ * and in a task of srun works once only: a shell there could not run gbm_sim
+ * twice.  One task does without; of the parts of a heterogeneous step, each
+ * counts its own tasks.
  */
-static bool launched_by_mpi(void)
+static bool needs_mpi(long tasks)
 {
 	static const char *const names[] = { "OMPI_COMM_WORLD_SIZE",
 					     "PMIX_RANK",
@@ -164,7 +165,8 @@ static bool launched_by_mpi(void)
 #endif
 					     NULL };
 
-	return first_number(names) >= 0;
+	return first_number(names) >= 0 &&
+	       (tasks != 1 || getenv("SLURM_HET_SIZE"));
 }
 
 static int start_mpi(struct world *world)
@@ -198,7 +200,7 @@ static int start(struct world *world)
 	long tasks = tasks_started();
 	int code = EX_OK;
 
-	if (launched_by_mpi())
+	if (needs_mpi(tasks))
 		code = start_mpi(world);
 	if (code == EX_OK && world->size == 1 && tasks > 1)
 		code = refuse_lone_tasks(world, tasks);
@@ -468,7 +470,7 @@ static void print_reference(const struct report *r)
 {
 	double apart = fabs(r->result.mean - r->reference);
 
-	if (isnan(r->reference))
+	if (!isfinite(r->reference))
 		return;
 	printf("closed form  %s",
 	       number_text(r->reference, r->result.std_error / 100.0).text);
