@@ -84,6 +84,9 @@ lone PMI_SIZE=2 PMI_RANK=0
 ok "tasks of another MPI's mpirun" refused 64 "2 tasks"
 lone SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0
 ok "a single task of srun needs no MPI" is "$status" 0
+run mpi 1 sh -c '"$0" --quiet && "$0" --quiet' "$sim"
+ok "one task can run it twice: it needs no MPI" \
+  is "$status $(wc -l <"$tmp/out")" "0 2"
 run mpi 2 env SLURM_STEP_NUM_TASKS=7 SLURM_PROCID=0 "$sim" --json
 ok "mpirun inside a Slurm step counts its own ranks" \
   is "$status $(field "$tmp/out" ranks)" "0 2"

@@ -356,7 +356,7 @@ static void test_shares(void)
 	struct gbm_plan *plan = NULL;
 	struct gbm_error err = { 0 };
 
-	options.mem_cap = UINT64_C(64) << 20;
+	options.mem_cap = UINT64_C(1) << 30;
 	check(gbm_mpi_plan_create(&plan, &model, &call, 5000, &options,
 				  MPI_COMM_WORLD, &err) == GBM_OK &&
 		      gbm_plan_info(plan, &info) == GBM_OK &&

@@ -8,6 +8,8 @@
 cd "$(dirname "$0")/../.." || exit
 . tests/mpi/lib.sh
 
+[ -z "${SANITIZE-}" ] || skip_all "sanitizers keep freed memory for a while"
+
 around=(setarch -R)
 "${around[@]}" true 2>/dev/null || around=()
 around+=(taskset -c "$(first_cpu)")
