@@ -1,0 +1,161 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For the tests in this folder; source it from the top of the tree. It adds to
+# tests/tap.sh what tests on a cluster need:
+#
+#   $work    a directory of this test alone, writable by every user, with the
+#            programs `hog` (hog.c) and `limits` (limits.sh) for jobs to run
+#   run      a command with its $out, $err and $status
+#   is, like, unlike, at_most    compare values
+#   wait_for, all_idle, job_state, state_files    look at the cluster
+
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+
+if [ -z "${GBM_CLUSTER_DIR-}" ]; then
+  echo "Bail out! Run this in a cluster: tests/slurm/cluster.sh run -- prove $0"
+  exit 1
+fi
+
+work=$(mktemp -d "$GBM_CLUSTER_DIR/tmp/test.XXXXXX") || exit
+chmod 1777 "$work"
+install -m 755 "${GBM_BUILD:-build}/tests/slurm/hog" "$work/hog" || exit
+install -m 755 tests/slurm/limits.sh "$work/limits" || exit
+PATH=$work:$PATH
+
+# Bytes of N MB.
+mb() {
+  echo $(($1 * 1024 * 1024))
+}
+
+# run COMMAND...: for a minute at most.
+run() {
+  timeout 60 "$@" >"$work/.out" 2>"$work/.err" </dev/null
+  status=$?
+  out=$(<"$work/.out")
+  err=$(<"$work/.err")
+}
+
+# as_user, before a command: as an account that may do nothing special.
+# shellcheck disable=SC2034 # for the tests
+as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups
+  env HOME="$work")
+
+# capped JOB STEP: what `limits` prints below caps of so many MB without swap.
+capped() {
+  echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2") swappiness 0 0"
+}
+
+# slurms MB: what `limits` prints where Slurm alone has set limits.
+slurms() {
+  local swappiness
+  swappiness=$(</sys/fs/cgroup/memory/memory.swappiness)
+  echo "job $(mb "$1") step $(mb "$1") with-swap $(mb "$1")" \
+    "swappiness $swappiness $swappiness"
+}
+
+# anywhere TEXT: without the name of the node, where Slurm may choose it.
+anywhere() {
+  printf '%s\n' "${1//node0[1-9] /}"
+}
+
+same() {
+  [ "$1" = "$2" ] && return
+  printf 'got:\n%s\nwanted:\n%s\n' "$1" "$2"
+  return 1
+}
+
+# is NAME GOT WANTED
+is() {
+  ok "$1" same "$2" "$3"
+}
+
+matches() {
+  grep -qE -- "$2" <<<"$1" && return
+  printf 'nothing matches: %s\nin:\n%s\n' "$2" "$1"
+  return 1
+}
+
+matches_not() {
+  grep -E -- "$2" <<<"$1" || return 0
+  printf 'should not match: %s\n' "$2"
+  return 1
+}
+
+# like NAME TEXT REGEX, unlike NAME TEXT REGEX: by lines.
+like() {
+  ok "$1" matches "$2" "$3"
+}
+
+unlike() {
+  ok "$1" matches_not "$2" "$3"
+}
+
+is_at_most() {
+  [ "$1" -le "$2" ] 2>/dev/null && return
+  printf '%s is not at most %s\n' "${1:-nothing}" "$2"
+  return 1
+}
+
+# at_most NAME NUMBER LIMIT
+at_most() {
+  ok "$1" is_at_most "$2" "$3"
+}
+
+# wait_for SECONDS COMMAND...: until COMMAND succeeds.
+wait_for() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $end ] || {
+      echo "waited in vain for: $*"
+      return 1
+    }
+    sleep 0.2
+  done
+}
+
+# By what sinfo prints: its own filter takes nodes for idle that still tidy up.
+all_idle() {
+  [ "$(sinfo -h -N -o %T | sort -u)" = idle ] || {
+    sinfo -N -o '%N %T %E'
+    return 1
+  }
+}
+
+# settle: the next job shall not wait for the leftovers of the last one.
+settle() {
+  wait_for 30 all_idle >/dev/null
+}
+
+job_state() {
+  scontrol -o show job "$1" | grep -o 'JobState=[A-Z_]*' | cut -d= -f2
+}
+
+job_over() {
+  case $(job_state "$1") in
+  PENDING | RUNNING | COMPLETING | CONFIGURING | '') return 1 ;;
+  esac
+}
+
+# shellcheck disable=SC2034 # all for the tests
+# batch [OPTION...] <SCRIPT: a job from beginning to end; sets $job, $out (the
+# job's output), $err (sbatch's own) and $state.
+batch() {
+  job=
+  cat >"$work/script"
+  err=$(sbatch --parsable --chdir="$work" --output=%j.out "$@" \
+    "$work/script" 2>&1 >"$work/.job")
+  status=$?
+  job=$(<"$work/.job")
+  [ $status -eq 0 ] || return
+  wait_for 60 job_over "$job" || scancel "$job"
+  out=$(<"$work/$job.out")
+  state=$(job_state "$job")
+}
+
+# What the plugin remembers of jobs, on all nodes.
+state_files() {
+  [ ! -d "$GBM_CLUSTER_DIR/run/gbm" ] ||
+    find "$GBM_CLUSTER_DIR/run/gbm" -type f
+}

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# --gbm-swap on a machine that has swap: none is the default and means none.
+set -u
+cd "$(dirname "$0")/../.." || exit
+. tests/slurm/lib.sh
+
+# The janitor of the cluster does this, too, if we cannot.
+file=$work/swap
+swap_off() {
+  ! grep -q "^$file " /proc/swaps || swapoff "$file"
+}
+trap swap_off EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+dd if=/dev/zero of="$file" bs=1M count=512 status=none
+chmod 600 "$file"
+mkswap "$file" >/dev/null 2>&1
+why=$(swapon "$file" 2>&1) || skip_all "no swap can be had here: $why"
+
+# run_watched COMMAND...: as run; sets $swapped, the most MB of swap that were
+# in use meanwhile above what was before.
+run_watched() {
+  local before now most=0 watched
+  before=$(swap_used)
+  timeout 60 "$@" >"$work/.out" 2>"$work/.err" </dev/null &
+  watched=$!
+  while kill -0 $watched 2>/dev/null; do
+    now=$(swap_used)
+    [ "$now" -le "$most" ] || most=$now
+    sleep 0.05
+  done
+  wait $watched
+  status=$?
+  out=$(<"$work/.out")
+  err=$(<"$work/.err")
+  swapped=$(((most - before) / 1024))
+}
+
+swap_used() {
+  awk '/^\// { kb += $4 } END { print kb + 0 }' /proc/swaps
+}
+
+settle
+run_watched srun --gbm-mem-cap=128M hog -s 2 200
+ok "without the option, 200 MB do not fit below 128M" [ $status -ne 0 ]
+like "as the user is told" "$err" 'gbm: .*128M RAM cap .*swap none'
+at_most "and nothing was swapped" "$swapped" 8
+
+run_watched srun --gbm-mem-cap=128M --gbm-swap=150M hog -s 2 200
+is "with 150M of swap they do" "$status ${out##*$'\n'}" "0 hog: done"
+ok "and swap was used" [ "$swapped" -ge 60 ]
+
+run_watched srun --gbm-mem-cap=128M --gbm-swap=150M hog -s 2 350
+ok "350 MB do not" [ $status -ne 0 ]
+at_most "and no more was swapped than was allowed" "$swapped" 152
+
+done_testing
