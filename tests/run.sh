@@ -132,7 +132,7 @@ for GBM_SUITE in "${@:-unit}"; do
   export GBM_SUITE
   case $GBM_SUITE in
   unit)
-    tests=(tests/lint/*.t)
+    tests=(tests/lint/*.t tests/kat/*.t)
     for source in tests/unit/test_*.c; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
