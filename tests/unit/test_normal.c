@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The distribution of the normals.  Seeds are fixed, so a test passes always
+ * or never; its thresholds are those that a correct sampler with a random seed
+ * would miss once in a million.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <gsl/gsl_cdf.h>
+
+#include <gbm-mc/gbm.h>
+
+#include "libgbm/vec_scalar.h"
+
+#include "libgbm/isa.h"
+#include "libgbm/normal.h"
+#include "tests/unit/check_main.h"
+
+#define P_LEAST 1e-6
+#define Z_MOST	4.9 /* of a standard normal, on both sides: 1e-6 */
+
+static const struct gbm_kernel *best(void)
+{
+	return gbm_kernel_select(NULL, NULL);
+}
+
+/* p-value of counts[i] against n * p[i], cells of less than 10 lumped. */
+static double chi_square(const uint64_t *counts, const double *p, size_t cells,
+			 double n)
+{
+	double chi2 = 0, expected = 0, seen = 0, total = 0;
+	int used = 0;
+
+	for (size_t i = 0; i < cells; i++) {
+		expected += n * p[i];
+		seen += (double)counts[i];
+		total += p[i];
+		if (expected < 10 && i + 1 < cells)
+			continue;
+		if (expected > 0)
+			chi2 += (seen - expected) * (seen - expected) /
+				expected;
+		used++;
+		expected = seen = 0;
+	}
+	ck_assert_double_le(fabs(total - 1), 1e-12);
+	ck_assert_int_ge(used, 200);
+	return gsl_cdf_chisq_Q(chi2, used - 1);
+}
+
+static void check_p(double p)
+{
+	ck_assert_msg(p >= P_LEAST && p <= 1 - P_LEAST, "p = %g", p);
+}
+
+START_TEST(distribution)
+{
+	enum { CELLS = 4096, STREAMS = 4, BATCH = 1 << 14, BATCHES = 160 };
+	const double n = (double)STREAMS * BATCH * BATCHES; /* 1.05e7 */
+	static double z[BATCH], p[CELLS];
+	static uint64_t count[CELLS];
+	double sum[5] = { 0 }, ks = 0;
+	uint64_t beyond[6] = { 0 }, below = 0;
+
+	for (unsigned s = 0; s < STREAMS; s++) {
+		struct gbm_rng rng;
+
+		gbm_rng_init(&rng, 20240229, s);
+		for (unsigned b = 0; b < BATCHES; b++) {
+			gbm_rng_fill_normal(&rng, z, BATCH);
+			for (unsigned i = 0; i < BATCH; i++) {
+				double x = z[i], x2 = x * x;
+
+				sum[1] += x;
+				sum[2] += x2;
+				sum[3] += x * x2;
+				sum[4] += x2 * x2;
+				count[(size_t)(gsl_cdf_ugaussian_P(x) *
+					       CELLS)]++;
+				for (unsigned k = 3; k <= 5; k++)
+					beyond[k] += fabs(x) > k;
+			}
+		}
+	}
+	/* E z^2k = (2k - 1)!!: 1, 3, 15, 105 */
+	ck_assert_double_le(fabs(sum[1]) / sqrt(n), Z_MOST);
+	ck_assert_double_le(fabs(sum[2] - n) / sqrt(2 * n), Z_MOST);
+	ck_assert_double_le(fabs(sum[3]) / sqrt(15 * n), Z_MOST);
+	ck_assert_double_le(fabs(sum[4] - 3 * n) / sqrt(96 * n), Z_MOST);
+	for (unsigned k = 3; k <= 5; k++) {
+		double mean = 2 * n * gsl_cdf_ugaussian_Q(k);
+		unsigned seen = (unsigned)beyond[k];
+
+		check_p(gsl_cdf_poisson_P(seen, mean));
+		check_p(gsl_cdf_poisson_Q(seen, mean));
+	}
+	for (size_t i = 0; i < CELLS; i++)
+		p[i] = 1.0 / CELLS;
+	check_p(chi_square(count, p, CELLS, n));
+	/* Kolmogorov-Smirnov at the cells' edges: exp(-2 n d^2) * 2 = 1e-6 */
+	for (size_t i = 0; i < CELLS; i++) {
+		double d;
+
+		below += count[i];
+		d = fabs((double)below / n - (double)(i + 1) / CELLS);
+		ks = d > ks ? d : ks;
+	}
+	ck_assert_double_le(ks, sqrt(log(2e6) / (2 * n)));
+	ck_assert_double_ge(ks, 0.2 / sqrt(n));
+}
+END_TEST
+
+/* Neighbours in a row are lanes, eight apart are steps of one lane. */
+START_TEST(no_correlation)
+{
+	enum { N = 1 << 21, LAGS = 17 };
+	double *z = malloc(N * sizeof(*z));
+	struct gbm_rng rng;
+
+	ck_assert_ptr_nonnull(z);
+	gbm_rng_init(&rng, 5, 0);
+	gbm_rng_fill_normal(&rng, z, N);
+	for (size_t lag = 1; lag < LAGS; lag++) {
+		double plain = 0, squares = 0, n = (double)(N - lag);
+
+		for (size_t i = lag; i < N; i++) {
+			double x = z[i], y = z[i - lag];
+
+			plain += x * y;
+			squares += (x * x - 1) * (y * y - 1);
+		}
+		ck_assert_double_le(fabs(plain) / sqrt(n), Z_MOST);
+		ck_assert_double_le(fabs(squares) / sqrt(4 * n), Z_MOST);
+	}
+	free(z);
+}
+END_TEST
+
+/*
+ * What the rectangles leave over: 3/2048 of the mass, with the distribution
+ *
+ *	P(|z| <= x) = (erf(x / sqrt 2) - sum over rectangles k of
+ *		       min(x, x[k]) / (2048 x[k])) * 2048 / 3
+ *
+ * in cells that cut each wedge into four, and the tail and the cap into more.
+ */
+#define PARTS 4
+#define MORE  16
+
+static int descending(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x < *y) - (*x > *y);
+}
+
+static long double residual(double x)
+{
+	const long double sqrt_half = 0.70710678118654752440084436210484904L;
+	long double covered = 0;
+
+	for (int k = GBM_NORMAL_BANDS - 1; k >= 0; k--) {
+		long double w = gbm_normal_x2[k] / 2;
+
+		covered += x < w ? x / w : 1;
+	}
+	return (erfl(x * sqrt_half) * GBM_NORMAL_SLOTS - covered) /
+	       (GBM_NORMAL_SLOTS - GBM_NORMAL_BANDS);
+}
+
+START_TEST(residual_distribution)
+{
+	enum { N = 3000000, EDGES = PARTS * (GBM_NORMAL_BANDS - 1) + 2 * MORE };
+	static double edge[EDGES], p[2 * (EDGES + 1)];
+	static uint64_t count[2 * (EDGES + 1)];
+	long double above = 1, at;
+	struct gbm_rng rng;
+	size_t n = 0;
+
+	for (unsigned k = 0; k + 1 < GBM_NORMAL_BANDS; k++)
+		for (unsigned j = 0; j < PARTS; j++)
+			edge[n++] = (gbm_normal_x2[k] * (PARTS - j) +
+				     gbm_normal_x2[k + 1] * j) /
+				    (2 * PARTS);
+	for (unsigned j = 1; j <= MORE; j++) {
+		double cap = gbm_normal_x2[GBM_NORMAL_BANDS - 1] / 2;
+
+		edge[n++] = gbm_normal_x2[0] / 2 + 0.05 * j;
+		edge[n++] = cap * j / MORE;
+	}
+	ck_assert_uint_eq(n, EDGES);
+	qsort(edge, n, sizeof(*edge), descending);
+	/* Cell i is edge[i] < |z| <= edge[i - 1], by sign. */
+	for (size_t i = 0; i <= n; i++) {
+		at = i < n ? residual(edge[i]) : 0;
+		p[2 * i] = p[2 * i + 1] = (double)(above - at) / 2;
+		ck_assert(at < above);
+		above = at;
+	}
+
+	gbm_rng_init(&rng, 77, 0);
+	for (size_t i = 0; i < N; i++) {
+		uint64_t slot = GBM_NORMAL_BANDS + i % 3;
+		double z =
+			gbm_normal_rest(gbm_rng_u64(&rng) / GBM_NORMAL_SLOTS *
+						GBM_NORMAL_SLOTS +
+					slot);
+		size_t lo = 0, hi = n;
+
+		while (lo < hi) {
+			size_t mid = (lo + hi) / 2;
+
+			if (edge[mid] >= fabs(z))
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		count[2 * lo + (z < 0)]++;
+	}
+	check_p(chi_square(count, p, 2 * (n + 1), N));
+}
+END_TEST
+
+static double normal_of_word(const struct gbm_kernel *k, uint64_t word)
+{
+	uint64_t w[GBM_LANES] = { word };
+	double z[GBM_LANES];
+
+	k->normals(w, z, GBM_LANES);
+	return z[0];
+}
+
+/*
+ * Words whose third hash is next to 0, as the tail needs it: found by running
+ * the hash backwards from there.
+ */
+START_TEST(far_tail_is_reached)
+{
+	static const uint64_t far[] = { UINT64_C(0x921569a6d37b4ffe),
+					UINT64_C(0x498f43c94823a7fd) };
+	const struct gbm_kernel *k;
+	double most = gbm_normal_x2[0] / 2 + sqrt(-2 * gbm_log(0x1p-53));
+
+	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++) {
+		ck_assert_double_gt(normal_of_word(k, far[0]), 8);
+		ck_assert_double_lt(normal_of_word(k, far[1]), -8);
+	}
+	/* gbm_model_check() relies on 14. */
+	ck_assert_double_gt(most, 8);
+	ck_assert_double_lt(most, 14);
+}
+END_TEST
+
+/* Negating bits 12..63 negates the normal of a rectangle; none is 0. */
+START_TEST(rectangles_are_symmetric)
+{
+	const uint64_t top = UINT64_C(1) << 52;
+	const struct gbm_kernel *k = best();
+	struct gbm_rng rng;
+
+	gbm_rng_init(&rng, 8, 0);
+	for (uint64_t slot = 0; slot < GBM_NORMAL_BANDS; slot++) {
+		uint64_t some[] = { 1,		 3,
+				    top / 2 - 1, top / 4 + 1,
+				    top - 1,	 gbm_rng_u64(&rng) >> 12 | 1 };
+
+		for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++) {
+			double x = gbm_normal_x2[slot] / 2;
+			double z = normal_of_word(k, some[i] << 12 | slot);
+			double y =
+				normal_of_word(k, (top - some[i]) << 12 | slot);
+
+			ck_assert(z == -y);
+			ck_assert(z != 0 && fabs(z) < x);
+			ck_assert_double_le(
+				fabs(z -
+				     x * (2 * ldexp((double)some[i], -52) - 1)),
+				1e-15 * x);
+		}
+	}
+}
+END_TEST
+
+/* The same word gives the same bits, in every lane and beside any other. */
+START_TEST(pure_function_of_the_word)
+{
+	const struct gbm_kernel *k;
+	struct gbm_rng rng;
+
+	gbm_rng_init(&rng, 9, 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t word = gbm_rng_u64(&rng);
+		double want;
+
+		/* Every third one takes the way of the residual. */
+		if (i % 3 == 0)
+			word |= GBM_NORMAL_SLOTS - 1;
+		want = normal_of_word(&gbm_kernel_scalar, word);
+		if (i % 3 == 0)
+			ck_assert(want == gbm_normal_rest(word));
+		for (unsigned n = 0; (k = gbm_kernel_available(n)); n++)
+			for (unsigned lane = 0; lane < GBM_LANES; lane++) {
+				uint64_t w[GBM_LANES];
+				double z[GBM_LANES];
+
+				for (unsigned l = 0; l < GBM_LANES; l++)
+					w[l] = gbm_rng_u64(&rng) |
+					       (i & 1 ? 0x7fd : 0);
+				w[lane] = word;
+				k->normals(w, z, GBM_LANES);
+				ck_assert(
+					!memcmp(z + lane, &want, sizeof(want)));
+			}
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("normal");
+	TCase *t = tcase_create("normal");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, distribution);
+	tcase_add_test(t, no_correlation);
+	tcase_add_test(t, residual_distribution);
+	tcase_add_test(t, far_tail_is_reached);
+	tcase_add_test(t, rectangles_are_symmetric);
+	tcase_add_test(t, pure_function_of_the_word);
+	suite_add_tcase(s, t);
+	return gbm_check_main(s);
+}
