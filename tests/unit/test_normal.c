@@ -4,6 +4,7 @@
  * or never; its thresholds are those that a correct sampler with a random seed
  * would miss once in a million.
  */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,10 +57,10 @@ static void check_p(double p)
 
 START_TEST(distribution)
 {
-	enum { CELLS = 4096, STREAMS = 4, BATCH = 1 << 14, BATCHES = 160 };
+	enum { BINS = 4096, STREAMS = 4, BATCH = 1 << 14, BATCHES = 160 };
 	const double n = (double)STREAMS * BATCH * BATCHES; /* 1.05e7 */
-	static double z[BATCH], p[CELLS];
-	static uint64_t count[CELLS];
+	static double z[BATCH], p[BINS];
+	static uint64_t count[BINS];
 	double sum[5] = { 0 }, ks = 0;
 	uint64_t beyond[6] = { 0 }, below = 0;
 
@@ -77,7 +78,7 @@ START_TEST(distribution)
 				sum[3] += x * x2;
 				sum[4] += x2 * x2;
 				count[(size_t)(gsl_cdf_ugaussian_P(x) *
-					       CELLS)]++;
+					       BINS)]++;
 				for (unsigned k = 3; k <= 5; k++)
 					beyond[k] += fabs(x) > k;
 			}
@@ -95,15 +96,15 @@ START_TEST(distribution)
 		check_p(gsl_cdf_poisson_P(seen, mean));
 		check_p(gsl_cdf_poisson_Q(seen, mean));
 	}
-	for (size_t i = 0; i < CELLS; i++)
-		p[i] = 1.0 / CELLS;
-	check_p(chi_square(count, p, CELLS, n));
+	for (size_t i = 0; i < BINS; i++)
+		p[i] = 1.0 / BINS;
+	check_p(chi_square(count, p, BINS, n));
 	/* Kolmogorov-Smirnov at the cells' edges: exp(-2 n d^2) * 2 = 1e-6 */
-	for (size_t i = 0; i < CELLS; i++) {
+	for (size_t i = 0; i < BINS; i++) {
 		double d;
 
 		below += count[i];
-		d = fabs((double)below / n - (double)(i + 1) / CELLS);
+		d = fabs((double)below / n - (double)(i + 1) / BINS);
 		ks = d > ks ? d : ks;
 	}
 	ck_assert_double_le(ks, sqrt(log(2e6) / (2 * n)));
@@ -222,6 +223,98 @@ START_TEST(residual_distribution)
 }
 END_TEST
 
+/*
+ * The pieces that the residual is put together from, one by one: the tail, the
+ * cap, and wedges at the ends and around the inflection.  p[i] is the
+ * probability of cell i of 256, which divide from..to evenly; the last cell
+ * reaches to infinity when endless.
+ */
+#define CELLS 256
+
+static void check_piece(double (*draw)(unsigned, struct gbm_normal_draws *),
+			unsigned k, double from, double to, double below,
+			int endless)
+{
+	const long double sqrt_half = 0.70710678118654752440084436210484904L;
+	const double n = 1e6, width = (to - from) / CELLS;
+	struct gbm_normal_draws d = { k };
+	static uint64_t count[CELLS];
+	static double p[CELLS];
+	long double left, total = 0, mass[CELLS];
+
+	memset(count, 0, sizeof(count));
+	left = erfcl(from * sqrt_half);
+	for (unsigned i = 0; i < CELLS; i++) {
+		long double right =
+			endless && i + 1 == CELLS
+				? 0
+				: erfcl((from + (i + 1) * width) * sqrt_half);
+
+		mass[i] = left - right - (long double)below * width;
+		total += mass[i];
+		left = right;
+	}
+	for (unsigned i = 0; i < CELLS; i++)
+		p[i] = (double)(mass[i] / total);
+	for (unsigned i = 0; i < n; i++) {
+		double x = draw(k, &d);
+		size_t cell = (size_t)((x - from) / width);
+
+		if (!(x >= from && (endless || x <= to)))
+			ck_abort_msg("piece %u: %a", k, x);
+		count[cell < CELLS ? cell : CELLS - 1]++;
+	}
+	check_p(chi_square(count, p, CELLS, n));
+}
+
+static double draw_wedge(unsigned k, struct gbm_normal_draws *d)
+{
+	return gbm_normal_wedge(k, d);
+}
+
+static double draw_tail(unsigned k, struct gbm_normal_draws *d)
+{
+	(void)k;
+	return gbm_normal_tail(gbm_normal_x2[0] / 2, d);
+}
+
+static double draw_cap(unsigned k, struct gbm_normal_draws *d)
+{
+	(void)k;
+	return gbm_normal_cap(d);
+}
+
+/* Of |z|. */
+static double density(double x)
+{
+	return 0.79788456080286535588 * exp(-x * x / 2);
+}
+
+START_TEST(residual_pieces)
+{
+	static const unsigned wedges[] = { 1,
+					   2,
+					   700,
+					   GBM_NORMAL_INFLECTION - 1,
+					   GBM_NORMAL_INFLECTION,
+					   GBM_NORMAL_INFLECTION + 1,
+					   1900,
+					   GBM_NORMAL_BANDS - 1 };
+	double x = gbm_normal_x2[0] / 2, cap;
+
+	check_piece(draw_tail, 0, x, x + 1.5, 0, 1);
+	for (size_t i = 0; i < sizeof(wedges) / sizeof(*wedges); i++) {
+		unsigned k = wedges[i];
+		double to = gbm_normal_x2[k - 1] / 2;
+
+		check_piece(draw_wedge, k, gbm_normal_x2[k] / 2, to,
+			    density(to), 0);
+	}
+	cap = gbm_normal_x2[GBM_NORMAL_BANDS - 1] / 2;
+	check_piece(draw_cap, 0, 0, cap, density(cap), 0);
+}
+END_TEST
+
 static double normal_of_word(const struct gbm_kernel *k, uint64_t word)
 {
 	uint64_t w[GBM_LANES] = { word };
@@ -252,7 +345,10 @@ START_TEST(far_tail_is_reached)
 }
 END_TEST
 
-/* Negating bits 12..63 negates the normal of a rectangle; none is 0. */
+/*
+ * Negating bits 12..63, the last of them taken as set, negates the normal of a
+ * rectangle; none is 0.
+ */
 START_TEST(rectangles_are_symmetric)
 {
 	const uint64_t top = UINT64_C(1) << 52;
@@ -272,6 +368,8 @@ START_TEST(rectangles_are_symmetric)
 				normal_of_word(k, (top - some[i]) << 12 | slot);
 
 			ck_assert(z == -y);
+			ck_assert(z == normal_of_word(k, (some[i] - 1) << 12 |
+								 slot));
 			ck_assert(z != 0 && fabs(z) < x);
 			ck_assert_double_le(
 				fabs(z -
@@ -316,6 +414,53 @@ START_TEST(pure_function_of_the_word)
 }
 END_TEST
 
+/* Measured over these points: 1.9976. */
+#define LOG_ULP 2.05
+
+START_TEST(log_of_uniforms)
+{
+	struct gbm_rng rng;
+	double worst = 0;
+
+	gbm_rng_init(&rng, 11, 0);
+	ck_assert(gbm_log(1) == 0);
+	for (unsigned i = 0; i < 1000000; i++) {
+		double x, err;
+		long double want;
+		int e;
+
+		switch (i % 4) {
+		case 0:
+			x = 1 - gbm_rng_uniform(&rng);
+			break;
+		case 1: /* next to 1, where the result cancels */
+			x = 1 -
+			    ldexp(gbm_rng_uniform(&rng), -(int)(i / 4 % 52));
+			break;
+		case 2: /* next to sqrt(1/2), where the exponent changes */
+			x = 0x1.6a09e667f3bcdp-1 +
+			    ldexp(gbm_rng_uniform(&rng) - 0.5,
+				  -(int)(i / 4 % 52));
+			x = x > 1 ? 1 : x;
+			break;
+		default: /* down to the least uniform, and far beyond */
+			x = ldexp(1 + gbm_rng_uniform(&rng),
+				  -1 - (int)(i / 4 % 1022));
+		}
+		if (x == 1)
+			continue;
+		want = logl(x);
+		frexpl(want, &e);
+		err = (double)fabsl(
+			ldexpl(gbm_log(x) - want, DBL_MANT_DIG - e));
+		if (!(err <= worst))
+			worst = err;
+	}
+	ck_assert_msg(worst < LOG_ULP, "%.4f ulp", worst);
+	ck_assert_double_gt(worst, LOG_ULP - 0.1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("normal");
@@ -325,9 +470,11 @@ int main(void)
 	tcase_add_test(t, distribution);
 	tcase_add_test(t, no_correlation);
 	tcase_add_test(t, residual_distribution);
+	tcase_add_test(t, residual_pieces);
 	tcase_add_test(t, far_tail_is_reached);
 	tcase_add_test(t, rectangles_are_symmetric);
 	tcase_add_test(t, pure_function_of_the_word);
+	tcase_add_test(t, log_of_uniforms);
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
 }
