@@ -30,7 +30,8 @@ struct worker {
 struct run {
 	const struct gbm_plan *plan;
 	uint64_t first, n;
-	uint64_t done;
+	uint64_t next; /* the first item that no thread has taken */
+	uint64_t done; /* paths */
 	int stop;
 	int code;	    /* a callback's non-zero return */
 	uint64_t code_item; /* the least item that returned one */
@@ -144,6 +145,21 @@ static int stopped(struct run *r)
 	return stop;
 }
 
+/*
+ * The next item to work on.  A worksharing loop could not be left before its
+ * end, which for many paths is too far away for a run that was stopped.
+ */
+static uint64_t take_item(struct run *r)
+{
+	uint64_t k;
+
+#ifdef _OPENMP
+#pragma omp atomic capture
+#endif
+	k = r->next++;
+	return k;
+}
+
 /* Counts an item; the calling thread reports now and then. */
 static void item_done(struct run *r, unsigned thread, uint64_t n)
 {
@@ -176,17 +192,15 @@ static void run_items(struct run *r, struct worker *workers, unsigned threads)
 #endif
 	{
 		unsigned id = 0;
+		uint64_t k;
 
 #ifdef _OPENMP
 		id = (unsigned)omp_get_thread_num();
-#pragma omp for schedule(dynamic)
 #endif
-		for (uint64_t k = 0; k < items; k++) {
+		while (!stopped(r) && (k = take_item(r)) < items) {
 			uint64_t n = k + 1 < items ? size : r->n - k * size;
 			int code;
 
-			if (stopped(r))
-				continue;
 			code = run_item(plan, r->first + k * size, n,
 					workers + id);
 			if (code)
