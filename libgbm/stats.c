@@ -337,8 +337,11 @@ static void finite_moments(const struct gbm_stats *stats,
 	result->mean = ldexp(dd_div(s, n).hi, e);
 	if (stats->n < 2)
 		return;
-	/* (sum2 - sum^2 / n) / (n - 1), in units of the larger one's power */
-	shift = 2 * e > e2 || s2.hi == 0 ? 2 * e : e2;
+	/*
+	 * (sum2 - sum^2 / n) / (n - 1), in units of the larger one's power: a
+	 * sum of 0 has none.
+	 */
+	shift = s.hi != 0 && 2 * e > e2 ? 2 * e : e2;
 	var = dd_sub(dd_ldexp(s2, e2 - shift),
 		     dd_ldexp(dd_div(dd_mul(s, s), n), 2 * e - shift));
 	var = dd_div(var, dd_of_count(stats->n - 1));
