@@ -332,8 +332,11 @@ int gbm_chunk_find(uint64_t steps, int with_paths, uint64_t n_paths,
 {
 	uint64_t least = with_paths ? GBM_LANES : GBM_BLOCK_PATHS;
 	uint64_t each = sizeof(double) * (with_paths ? steps + 1 : 1);
-	uint64_t paths = (target < workspace ? target : workspace) / each;
+	uint64_t values = with_paths ? sizeof(double) : 0;
+	uint64_t paths = target / each;
 
+	if (paths > workspace / (each + values))
+		paths = workspace / (each + values);
 	if (paths > n_paths)
 		paths = n_paths;
 	paths = (paths + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS *
