@@ -13,7 +13,7 @@ static double black(int call, double fwd, double strike, double sd,
 {
 	double sign = call ? 1 : -1, d1;
 
-	if (sd == 0 || strike == 0)
+	if (sd == 0 || strike == 0 || isinf(fwd))
 		return discount * fmax(sign * (fwd - strike), 0);
 	d1 = log(fwd / strike) / sd + sd / 2;
 	return discount * sign *

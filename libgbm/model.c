@@ -61,6 +61,12 @@ int gbm_model_check(const struct gbm_model *m, struct gbm_error *err)
 		return gbm_error_set(err, GBM_EINVAL,
 				     "steps = %llu: must be 1 to 2^40",
 				     (unsigned long long)m->steps);
+	/* exp(-rate T) and its inverse are then finite, and neither is 0. */
+	if (!(fabs(m->rate * m->horizon) <= 700))
+		return gbm_error_set(err, GBM_EINVAL,
+				     "rate = %g, horizon = %g: their product "
+				     "must be from -700 to 700",
+				     m->rate, m->horizon);
 	/* No normal of ours is beyond 14: a path's logarithm stays finite. */
 	gbm_model_dynamics(m, 0, &d);
 	reach = (fabs(d.drift2) + 14 * d.vol2) * (double)m->steps;
