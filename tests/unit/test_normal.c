@@ -236,7 +236,7 @@ static void check_piece(double (*draw)(unsigned, struct gbm_normal_draws *),
 			int endless)
 {
 	const long double sqrt_half = 0.70710678118654752440084436210484904L;
-	const double n = 1e6, width = (to - from) / CELLS;
+	const double n = endless ? 4e6 : 1e6, width = (to - from) / CELLS;
 	struct gbm_normal_draws d = { k };
 	static uint64_t count[CELLS];
 	static double p[CELLS];
