@@ -559,23 +559,27 @@ START_TEST(carries_in_time)
 }
 END_TEST
 
-/* One value 2^50 times, by doubling: sums of squares far above 2^2048. */
+/*
+ * One value 2^62 - 1 times, by doubling: sums of squares far above 2^2048, and
+ * a count that no double holds.
+ */
 START_TEST(very_many_values)
 {
 	static const double v[] = { DBL_MAX, 0x1p-1074, -3.25 };
 
 	for (size_t i = 0; i < 3; i++) {
-		struct gbm_stats s, copy;
+		struct gbm_stats s, all;
 		struct gbm_result r;
 
+		gbm_stats_zero(&all);
 		gbm_stats_zero(&s);
 		gbm_stats_add(&s, v + i, 1);
 		for (unsigned j = 0; j < 62; j++) {
-			copy = s;
-			gbm_stats_merge(&s, &copy);
+			gbm_stats_merge(&all, &s);
+			gbm_stats_merge(&s, &s);
 		}
-		r = result_of(&s);
-		ck_assert_uint_eq(r.n, UINT64_C(1) << 62);
+		r = result_of(&all);
+		ck_assert_uint_eq(r.n, (UINT64_C(1) << 62) - 1);
 		ck_assert(r.mean == v[i]);
 		ck_assert(r.variance == 0 && r.std_error == 0);
 	}
