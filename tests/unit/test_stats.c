@@ -586,6 +586,24 @@ START_TEST(very_many_values)
 }
 END_TEST
 
+/* The largest sum of squares that is promised: 2^62 values. */
+START_TEST(largest_squares)
+{
+	static const double v[] = { DBL_MAX, -DBL_MAX };
+	struct gbm_stats s;
+	struct gbm_result r;
+
+	gbm_stats_zero(&s);
+	gbm_stats_add(&s, v, 2);
+	for (unsigned j = 0; j < 61; j++)
+		gbm_stats_merge(&s, &s);
+	r = result_of(&s);
+	ck_assert_uint_eq(r.n, UINT64_C(1) << 62);
+	ck_assert(r.mean == 0 && isinf(r.variance));
+	check_near(r.std_error, ldexp(DBL_MAX, -31), 1e-15);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("stats");
@@ -605,6 +623,7 @@ int main(void)
 	tcase_add_test(t, block_fallback);
 	tcase_add_test(t, carries_in_time);
 	tcase_add_test(t, very_many_values);
+	tcase_add_test(t, largest_squares);
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
 }
