@@ -66,12 +66,10 @@ START_TEST(published_europeans)
 	for (unsigned p = 0; p < 2; p++)
 		for (const struct value *v = NULL;
 		     (v = value_next(v, products[p])); rows++) {
-			struct gbm_model m =
-				model(value_number(v, "S"),
-				      value_number(v, "r"),
-				      value_number(v, "q"),
-				      value_number(v, "sigma"),
-				      value_number(v, "T"), 1 + rows);
+			struct gbm_model m = model(
+				value_number(v, "S"), value_number(v, "r"),
+				value_number(v, "q"), value_number(v, "sigma"),
+				value_number(v, "T"), 1 + rows);
 
 			check_row(v, price(&m, p ? GBM_PUT : GBM_CALL,
 					   value_number(v, "K")));
@@ -85,9 +83,9 @@ END_TEST
 START_TEST(published_terminal_mean)
 {
 	const struct value *v = value_next(NULL, "gbm_terminal_mean");
-	struct gbm_model m = model(value_number(v, "S"), 0, 0,
-				   value_number(v, "sigma"),
-				   value_number(v, "T"), 3);
+	struct gbm_model m =
+		model(value_number(v, "S"), 0, 0, value_number(v, "sigma"),
+		      value_number(v, "T"), 3);
 
 	m.drift = value_number(v, "mu");
 	check_row(v, price(&m, GBM_TERMINAL, 100));
@@ -96,12 +94,12 @@ END_TEST
 
 START_TEST(published_geometric_asians)
 {
-	const struct value *v = value_next(NULL, "asian_geometric_discrete_call");
-	struct gbm_model m =
-		model(value_number(v, "S"), value_number(v, "r"),
-		      value_number(v, "q"), value_number(v, "sigma"),
-		      value_number(v, "T"),
-		      (uint64_t)value_number(v, "n_fixings"));
+	const struct value *v =
+		value_next(NULL, "asian_geometric_discrete_call");
+	struct gbm_model m = model(
+		value_number(v, "S"), value_number(v, "r"),
+		value_number(v, "q"), value_number(v, "sigma"),
+		value_number(v, "T"), (uint64_t)value_number(v, "n_fixings"));
 
 	ck_assert(value_number(v, "t_first") * (double)m.steps == 1);
 	ck_assert(value_number(v, "t_last") == m.horizon);
