@@ -200,6 +200,7 @@ START_TEST(limits)
 	check_near(price(&m, GBM_PUT, 90), 0, 0);
 	m.drift = -1000;
 	check_near(price(&m, GBM_CALL, 90), 0, 0);
+	check_near(price(&m, GBM_CALL, 0), 0, 0);
 	check_near(price(&m, GBM_PUT, 90), 90, 0);
 }
 END_TEST
