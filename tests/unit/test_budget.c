@@ -120,6 +120,7 @@ START_TEST(no_files)
 	ck_assert_uint_eq(b.resident, 0);
 	b = find("does-not-exist", 0, 0, 1, 1);
 	check(b, UINT64_MAX, "no limit");
+	check(find("no_meminfo", 0, 0, 1, 1), UINT64_MAX, "no limit");
 	check(find("nothing", 123456, 0, 2, 1), 61728, "the caller's cap");
 }
 END_TEST
