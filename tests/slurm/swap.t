@@ -19,12 +19,11 @@ chmod 600 "$file"
 mkswap "$file" >/dev/null 2>&1
 why=$(swapon "$file" 2>&1) || skip_all "no swap can be had here: $why"
 
-# run_watched COMMAND...: as run; sets $swapped, the most MB of swap that were
-# in use meanwhile above what was before.
+# run_watched COMMAND...: as run; sets $swapped, the most MB of swap that its
+# job was seen to use.
 run_watched() {
-  local before now most=0 watched
-  before=$(swap_used)
-  timeout 60 "$@" >"$work/.out" 2>"$work/.err" </dev/null &
+  local now most=0 watched
+  timeout 120 "$@" >"$work/.out" 2>"$work/.err" </dev/null &
   watched=$!
   while kill -0 $watched 2>/dev/null; do
     now=$(swap_used)
@@ -35,11 +34,14 @@ run_watched() {
   status=$?
   out=$(<"$work/.out")
   err=$(<"$work/.err")
-  swapped=$(((most - before) / 1024))
+  swapped=$most
 }
 
+# MB, of all jobs in this cluster. The machine may have others that swap.
 swap_used() {
-  awk '/^\// { kb += $4 } END { print kb + 0 }' /proc/swaps
+  find /sys/fs/cgroup/memory -name 'job_*' -prune \
+    -exec cat {}/memory.stat \; 2>/dev/null |
+    awk '$1 == "total_swap" { bytes += $2 } END { print int(bytes / 1048576) }'
 }
 
 settle
