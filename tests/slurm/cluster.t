@@ -31,7 +31,7 @@ ok "nothing is left of it" leftovers "${out%%$'\n'*}"
 # Two with the same names of nodes, at the same time.
 cat >"$work/meet" <<'END'
 touch "$1.here"
-for ((i = 0; i < 200; i++)); do
+for ((i = 0; i < 900; i++)); do
   [ ! -e "$2.here" ] || break
   sleep 0.1
 done
@@ -42,7 +42,7 @@ scontrol -o show jobs | wc -l
 END
 for side in a b; do
   other=$([ $side = a ] && echo b || echo a)
-  timeout 60 "$cluster" run -- bash "$work/meet" "$work/$side" "$work/$other" \
+  timeout 180 "$cluster" run -- bash "$work/meet" "$work/$side" "$work/$other" \
     >"$work/$side.out" 2>&1 &
 done
 wait
@@ -65,7 +65,7 @@ start() {
     'srun sh -c "echo $GBM_CLUSTER_DIR >$0; sleep 300"' "$work/dir" \
     >/dev/null 2>&1 &
   cluster_pid=$!
-  wait_for 30 test -s "$work/dir"
+  wait_for 90 test -s "$work/dir"
   dir=$(<"$work/dir")
 }
 

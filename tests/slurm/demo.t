@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit
 demo=$PWD/tests/slurm/demo.sh
 export GBM_BUILD=${GBM_BUILD:-$PWD/build}
 
-# Longer than a minute, which `run` allows.
+# Longer than `run` allows.
 timeout 300 "$demo" >"$work/out" 2>&1
 is "the demo succeeds" $? 0
 out=$(<"$work/out")

@@ -28,9 +28,9 @@ mb() {
   echo $(($1 * 1024 * 1024))
 }
 
-# run COMMAND...: for a minute at most.
+# run COMMAND...: for two minutes at most.
 run() {
-  timeout 60 "$@" >"$work/.out" 2>"$work/.err" </dev/null
+  timeout 120 "$@" >"$work/.out" 2>"$work/.err" </dev/null
   status=$?
   out=$(<"$work/.out")
   err=$(<"$work/.err")

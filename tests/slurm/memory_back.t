@@ -51,13 +51,13 @@ ok "and memory is missing" [ $((before - $(meminfo MemAvailable))) -ge \
   $((2 * size * 1024 - slack)) ]
 scancel -u root
 wait $step
-ok "when it is cancelled, memory comes back" wait_for 30 memory_is_back
+ok "when it is cancelled, memory comes back" wait_for 60 memory_is_back
 ok "no cgroup of the job is left" wait_for 15 nothing cgroups_of_jobs
 ok "no note of the plugin is left" wait_for 15 nothing state_files
 
 run srun -N2 -n2 --mem=1500M --gbm-mem-cap=$((size / 2))M hog $size
 ok "a job that the cap kills" [ $status -ne 0 ]
-ok "gives its memory back" wait_for 30 memory_is_back
+ok "gives its memory back" wait_for 60 memory_is_back
 ok "and leaves no cgroup" wait_for 15 nothing cgroups_of_jobs
 ok "and no note" wait_for 15 nothing state_files
 
