@@ -3,7 +3,7 @@
  * The memory budget, from captured and composed trees under
  * tests/fixtures/budget/, and the chunk that follows from a budget.
  */
-#define _GNU_SOURCE
+#define _DEFAULT_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,6 +382,7 @@ int main(void)
 	Suite *s = suite_create("budget");
 	TCase *t = tcase_create("budget");
 
+	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, cgroups);
 	tcase_add_test(t, no_cgroup_limit);

@@ -241,6 +241,7 @@ int main(void)
 	Suite *s = suite_create("closed");
 	TCase *t = tcase_create("closed");
 
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, published_europeans);
 	tcase_add_test(t, published_terminal_mean);
 	tcase_add_test(t, published_geometric_asians);

@@ -365,7 +365,7 @@ int main(void)
 	Suite *s = suite_create("isa");
 	TCase *t = tcase_create("isa");
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, words_normals_exp2);
 	tcase_add_test(t, payoffs_and_moments);
 	tcase_add_test(t, simulations);

@@ -219,6 +219,7 @@ int main(void)
 	Suite *s = suite_create("model");
 	TCase *t = tcase_create("model");
 
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, bad_models);
 	tcase_add_test(t, extreme_models);
 	tcase_add_test(t, bad_functionals);

@@ -466,7 +466,7 @@ int main(void)
 	Suite *s = suite_create("normal");
 	TCase *t = tcase_create("normal");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, distribution);
 	tcase_add_test(t, no_correlation);
 	tcase_add_test(t, residual_distribution);

@@ -338,7 +338,7 @@ int main(void)
 	Suite *s = suite_create("plan");
 	TCase *t = tcase_create("plan");
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, info);
 	tcase_add_test(t, defaults);

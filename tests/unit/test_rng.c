@@ -378,7 +378,7 @@ int main(void)
 	Suite *s = suite_create("rng");
 	TCase *t = tcase_create("rng");
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, threefry_known_answers);
 	tcase_add_test(t, words_are_sfc64);
 	tcase_add_test(t, seed_is_threefry);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gbm-mc/gbm.h>
@@ -155,6 +156,25 @@ START_TEST(published_terminal_moments)
 	f = callback(squared_distance, &mean);
 	r = run(&m, &f, 1000000, NULL);
 	check_estimate(v->id, &r, v->value, v->tolerance);
+}
+END_TEST
+
+/* So many paths that a hundredth of sigma^2 / 2 would show. */
+START_TEST(terminal_mean_precisely)
+{
+	struct gbm_functional f = builtin(GBM_TERMINAL, 0);
+	struct gbm_model m = GBM_MODEL_INIT;
+
+	for (m.steps = 1; m.steps <= 4; m.steps += 3) {
+		struct gbm_result r;
+		double want;
+
+		m.vol = 0.5;
+		r = run(&m, &f, 16000000, NULL);
+		ck_assert_int_eq(gbm_reference(&m, &f, &want), GBM_OK);
+		check_estimate("terminal", &r, want, 0);
+		ck_assert_double_lt(r.std_error, 2e-4 * want);
+	}
 }
 END_TEST
 
@@ -722,9 +742,11 @@ START_TEST(progress_is_told_and_cancels)
 	struct gbm_options o = GBM_OPTIONS_INIT;
 	struct gbm_result r = GBM_RESULT_INIT;
 	struct progress p = { .total = n, .end = 3 };
+	struct timespec begin, end;
 	struct gbm_plan *plan;
 
 	p.thread = syscall(SYS_gettid);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	o.threads = 2;
 	o.progress = progress;
 	o.progress_user = &p;
@@ -732,6 +754,12 @@ START_TEST(progress_is_told_and_cancels)
 	ck_assert_int_eq(gbm_run(plan, &r), GBM_ECANCELED);
 	ck_assert_int_eq(r.user_code, 77);
 	ck_assert_uint_eq(p.calls, 3);
+	/* Now and then, not for every item. */
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ck_assert_double_ge(
+		(double)(end.tv_sec - begin.tv_sec) +
+			1e-9 * (double)(end.tv_nsec - begin.tv_nsec),
+		0.29);
 	ck_assert_uint_eq(p.wrong, 0);
 	gbm_plan_destroy(&plan);
 }
@@ -923,9 +951,10 @@ int main(void)
 	Suite *s = suite_create("sim");
 	TCase *t = tcase_create("sim");
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, published_europeans);
 	tcase_add_test(t, published_terminal_moments);
+	tcase_add_test(t, terminal_mean_precisely);
 	tcase_add_test(t, published_asians);
 	tcase_add_test(t, geometric_asians);
 	tcase_add_test(t, builtin_asian_is_the_callback);

@@ -609,7 +609,7 @@ int main(void)
 	Suite *s = suite_create("stats");
 	TCase *t = tcase_create("stats");
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, certified_values);
 	tcase_add_test(t, order_and_partition);
 	tcase_add_test(t, exact_cancellation);

@@ -224,7 +224,7 @@ int main(void)
 	Suite *s = suite_create("vecmath");
 	TCase *t = tcase_create("vecmath");
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, exp2_normal_results);
 	tcase_add_test(t, exp2_integers_are_exact);
 	tcase_add_test(t, exp2_subnormal_results);
