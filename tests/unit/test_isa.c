@@ -117,7 +117,7 @@ START_TEST(payoffs_and_moments)
 }
 END_TEST
 
-/* spot, drift, vol, horizon, steps; the last three rows are not models. */
+/* The last ones leave the range of doubles on both sides. */
 static const struct {
 	double spot, drift, vol, horizon;
 	uint64_t steps;
@@ -231,6 +231,68 @@ START_TEST(terminal_and_average_of_paths)
 						    1e-13 * want);
 		}
 	}
+}
+END_TEST
+
+/* Groups run together are those run alone: the pipeline mixes nothing. */
+START_TEST(groups_are_independent)
+{
+	enum { GROUPS = 11 };
+	double one[GBM_GROUP_PATHS];
+
+	for (uint64_t steps = 1; steps <= 4; steps++)
+		for (uint64_t first = 0; first < 5; first++) {
+			struct gbm_dynamics d = dynamics_of(1);
+			double *v = result(0, GROUPS * GBM_GROUP_PATHS);
+
+			d.steps = steps;
+			scalar->terminal(&d, first, GROUPS, v);
+			for (uint64_t g = 0; g < GROUPS; g++) {
+				scalar->terminal(&d, first + g, 1, one);
+				ck_assert_mem_eq(v + g * GBM_GROUP_PATHS, one,
+						 sizeof(one));
+			}
+			scalar->average(&d, first, GROUPS, v);
+			for (uint64_t g = 0; g < GROUPS; g++) {
+				scalar->average(&d, first + g, 1, one);
+				ck_assert_mem_eq(v + g * GBM_GROUP_PATHS, one,
+						 sizeof(one));
+			}
+		}
+}
+END_TEST
+
+/*
+ * The prices from their definition: S(0) 2^(vol times the sum of normals, plus
+ * t drifts), the normals being draws t * GBM_ROWS + row of their lane.
+ */
+START_TEST(paths_are_their_definition)
+{
+	enum { GROUP = 6, STEPS = 40 };
+	static uint64_t w[STEPS * GBM_GROUP_PATHS];
+	static double z[STEPS * GBM_GROUP_PATHS];
+	struct gbm_dynamics d = dynamics_of(2);
+	double y[GBM_GROUP_PATHS] = { 0 };
+	struct gbm_lanes lanes;
+	double *v;
+
+	d.steps = STEPS;
+	scalar->seed(&lanes, d.seed, GBM_PURPOSE_PATHS, GROUP);
+	scalar->words(&lanes, w, STEPS * GBM_ROWS);
+	scalar->normals(w, z, STEPS * GBM_GROUP_PATHS);
+	v = result(0, (STEPS + 1) * GBM_GROUP_PATHS);
+	scalar->paths(&d, GROUP, 0, GBM_ROWS, v, GBM_GROUP_PATHS);
+	for (size_t t = 1; t <= STEPS; t++)
+		for (size_t i = 0; i < GBM_GROUP_PATHS; i++) {
+			double want, got = v[t * GBM_GROUP_PATHS + i];
+
+			y[i] += z[(t - 1) * GBM_GROUP_PATHS + i];
+			want = d.spot *
+			       exp2(d.vol2 * y[i] + (double)t * d.drift2);
+			if (!(fabs(got - want) <= 1e-14 * want))
+				ck_abort_msg("path %zu, step %zu: %a not %a", i,
+					     t, got, want);
+		}
 }
 END_TEST
 
@@ -370,6 +432,8 @@ int main(void)
 	tcase_add_test(t, payoffs_and_moments);
 	tcase_add_test(t, simulations);
 	tcase_add_test(t, terminal_and_average_of_paths);
+	tcase_add_test(t, groups_are_independent);
+	tcase_add_test(t, paths_are_their_definition);
 	tcase_add_test(t, selection);
 	tcase_add_test(t, golden_values);
 	suite_add_tcase(s, t);
