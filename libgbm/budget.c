@@ -101,7 +101,7 @@ static int has_word(const char *list, const char *word)
 
 	for (const char *p = list; (p = strstr(p, word)); p += len)
 		if ((p == list || p[-1] == ',') &&
-		    (!p[len] || p[len] == ',' || p[len] == '\n'))
+		    (!p[len] || p[len] == ','))
 			return 1;
 	return 0;
 }
@@ -256,7 +256,7 @@ static uint64_t stack_bytes(unsigned threads)
 	struct rlimit r;
 	uint64_t each = DEFAULT_STACK;
 
-	if (getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+	if (getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur < NO_LIMIT / threads)
 		each = r.rlim_cur;
 	return each * (threads - 1);
 }
