@@ -260,10 +260,43 @@ static void read_job_options(spank_t sp)
 	}
 }
 
+/*
+ * Opens the root and this node's states, for the hooks outside of steps, which
+ * can only log. Returns the states' descriptor, or -1 when there are none.
+ */
+static int open_states(bool make, int *root)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct err e = { { 0 } };
+	int dir;
+
+	*root = sysroot_real();
+	if (*root < 0) {
+		slurm_error("gbm: cannot open /: %s", strerror(-*root));
+		return -1;
+	}
+	dir = state_open_dir(*root, gbm.conf.state_dir,
+			     node_name(host, sizeof(host)), make, ROOT_UID, &e);
+	if (dir >= 0)
+		return dir;
+	if (dir != STATE_NONE)
+		slurm_error("gbm: %s", e.text);
+	close(*root);
+	return -1;
+}
+
+static void forget(int dir, uint32_t job)
+{
+	int rc = state_remove(dir, job);
+
+	if (rc < 0)
+		slurm_error("gbm: job %" PRIu32 ": cannot remove its state: %s",
+			    job, strerror(-rc));
+}
+
 /* Always 0: a failure would drain the node. */
 int slurm_spank_job_prolog(spank_t sp, int ac, char **av)
 {
-	char host[HOST_NAME_MAX + 1];
 	struct err e = { { 0 } };
 	struct state state;
 	uint32_t job;
@@ -282,44 +315,27 @@ int slurm_spank_job_prolog(spank_t sp, int ac, char **av)
 	}
 	read_job_options(sp);
 	wanted = gbm.request.has_cap || gbm.option_bad.text[0] != '\0';
-	root = sysroot_real();
-	if (root < 0) {
-		slurm_error("gbm: cannot open /: %s", strerror(-root));
+	dir = open_states(wanted, &root);
+	if (dir < 0)
 		return 0;
+	if (wanted) {
+		make_state(&state, job, uid, root);
+		if (save_or_block(dir, &state, &e) < 0)
+			slurm_error("gbm: job %" PRIu32 ": %s", job, e.text);
+	} else {
+		/* Job ids start again when slurmctld loses its state. */
+		forget(dir, job);
 	}
-	dir = state_open_dir(root, gbm.conf.state_dir,
-			     node_name(host, sizeof(host)), wanted, ROOT_UID,
-			     &e);
-	if (dir >= 0) {
-		if (wanted) {
-			make_state(&state, job, uid, root);
-			if (save_or_block(dir, &state, &e) < 0)
-				slurm_error("gbm: job %" PRIu32 ": %s", job,
-					    e.text);
-		} else {
-			/* Job ids start again when slurmctld loses its state.
-			 */
-			int rc = state_remove(dir, job);
-
-			if (rc < 0)
-				slurm_error("gbm: job %" PRIu32
-					    ": cannot remove an old state: %s",
-					    job, strerror(-rc));
-		}
-		close(dir);
-	} else if (dir != STATE_NONE) {
-		slurm_error("gbm: %s", e.text);
-	}
+	close(dir);
 	close(root);
 	return 0;
 }
 
 int slurm_spank_job_epilog(spank_t sp, int ac, char **av)
 {
-	char host[HOST_NAME_MAX + 1];
 	struct err e = { { 0 } };
 	uint32_t job;
-	int root, dir, rc;
+	int root, dir;
 
 	if (conf_parse(&gbm.conf, ac, av, &e) < 0) {
 		slurm_error("gbm: %s", e.text);
@@ -327,22 +343,11 @@ int slurm_spank_job_epilog(spank_t sp, int ac, char **av)
 	}
 	if (spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS)
 		return 0;
-	root = sysroot_real();
-	if (root < 0)
+	dir = open_states(false, &root);
+	if (dir < 0)
 		return 0;
-	dir = state_open_dir(root, gbm.conf.state_dir,
-			     node_name(host, sizeof(host)), false, ROOT_UID,
-			     &e);
-	if (dir >= 0) {
-		rc = state_remove(dir, job);
-		if (rc < 0)
-			slurm_error("gbm: job %" PRIu32
-				    ": cannot remove its state: %s",
-				    job, strerror(-rc));
-		close(dir);
-	} else if (dir != STATE_NONE) {
-		slurm_error("gbm: %s", e.text);
-	}
+	forget(dir, job);
+	close(dir);
 	close(root);
 	return 0;
 }
