@@ -130,3 +130,6 @@ $as_root apt-get -qq update
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
   -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
   install --no-install-recommends $missing
+
+# configure has looked before these were there: make runs it again.
+rm -f "$(dirname "$0")/../config.mk"
