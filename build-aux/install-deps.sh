@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Installs the Debian packages that are missing to build, try and test gbm:
 #
-#   build-aux/install-deps.sh [--list] GROUP...
+#   build-aux/install-deps.sh [--list | --each] GROUP...
 #
 # GROUP is any of the groups in the table below.  --list only says what is
-# missing, and fails if anything is.  Where there is no apt the same is all
+# missing, and fails if anything is.  --each installs one package after the other
+# and does not stop at one that cannot be had, but fails in the end.  Where there is no apt the same is all
 # that can be done: what is missing is then found by looking for the programs
 # and libraries themselves.
 #
@@ -47,6 +48,14 @@ clang                   | clang | cmd:clang            | the second compiler
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
 clang-format            | style | cmd:git-clang-format | make style
 git                     | style | cmd:git              | make style
+util-linux              | bench | cmd:taskset          | holds the benchmark on one core
+g++                     | bench | cmd:c++              | compiles the peers in C++
+libboost-dev            | bench | file:/usr/include/boost/random.hpp | Boost.Random
+python3-numpy           | bench | file:/usr/lib/python3/dist-packages/numpy | NumPy
+libquantlib0-dev        | bench | file:/usr/include/ql/quantlib.hpp | QuantLib
+librandom123-dev        | bench | file:/usr/include/Random123/philox.h | Random123
+libsleef-dev            | bench | pc:sleef             | SLEEF
+gnuplot-nox             | bench | cmd:gnuplot          | draws the benchmark
 EOF
 }
 
@@ -73,14 +82,16 @@ is_there() {
 }
 
 list_only=no
-if [ "${1-}" = --list ]; then
-  list_only=yes
-  shift
-fi
-[ $# -gt 0 ] || die "name at least one group: build mpi slurm test cross clang style"
+each=no
+case ${1-} in
+--list) list_only=yes; shift ;;
+--each) each=yes; shift ;;
+esac
+groups="build mpi slurm test cross clang style bench"
+[ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||
-    die "there is no group '$group': build mpi slurm test cross clang style"
+    die "there is no group '$group': $groups"
 done
 
 missing=
@@ -125,11 +136,25 @@ fi
 
 echo "Installing them with ${as_root:+$as_root }apt-get" \
   "(no daemon is started now)."
-$as_root apt-get -qq update
-# shellcheck disable=SC2086 # a list of names
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-  -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
-  install --no-install-recommends $missing
+install_packages() {
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+    -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+    install --no-install-recommends "$@"
+}
+
+failed=
+if [ $each = no ]; then
+  $as_root apt-get -qq update
+  # shellcheck disable=SC2086 # a list of names
+  install_packages $missing
+else
+  $as_root apt-get -qq update || echo "install-deps: apt-get update failed" >&2
+  for package in $missing; do
+    install_packages "$package" || failed="$failed $package"
+  done
+fi
 
 # configure has looked before these were there: make runs it again.
 rm -f "$(dirname "$0")/../config.mk"
+
+[ -z "$failed" ] || die "could not be installed:$failed"
