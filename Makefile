@@ -10,6 +10,7 @@
 #                      are parts of gbm_sim
 #   tests/unit/test_*.c     a Check program each
 #   tests/{mpi,slurm}/*.c   programs that the tests there run
+#   bench/peer_*       a program each, made to be fast whatever that takes
 #
 # BUILD=DIR, SANITIZE=address,undefined, WERROR=1 and V=1 (print the commands)
 # can be given on the make line, and so can every variable of config.mk.
@@ -21,10 +22,11 @@ all:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
 .PHONY: check-unit check-isa check-build check-mpi check-slurm run-check run-demo
+.PHONY: bench run-bench
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check clean distclean tags style help
+goals_without_config := deps demo check bench clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -80,10 +82,10 @@ number_cppflags := $(GSL_CFLAGS) $(HWLOC_CFLAGS)
 number_cflags := -ffp-contract=off -fvisibility=hidden $(OPENMP_CFLAGS)
 number_libs := $(GSL_LIBS) $(HWLOC_LIBS) -lm $(LIBS)
 
-$(B)/libgbm/% $(B)/examples/% $(B)/tests/% $(B)/bin/% $(B)/installed/%: \
-	dir_cppflags = $(number_cppflags)
 $(B)/libgbm/% $(B)/examples/% $(B)/tests/% $(B)/bin/% $(B)/installed/% \
-	$(B)/lib/%: dir_cflags = $(number_cflags)
+	$(B)/bench/%: dir_cppflags = $(number_cppflags)
+$(B)/libgbm/% $(B)/examples/% $(B)/tests/% $(B)/bin/% $(B)/installed/% \
+	$(B)/lib/% $(B)/bench/%: dir_cflags = $(number_cflags)
 $(B)/tests/%: dir_cppflags += $(CHECK_CFLAGS) \
 	-DGBM_SRCDIR='"$(CURDIR)"' -DGBM_BUILDDIR='"$(abspath $(B))"'
 # The version map hides what the plugin does not export; spank.h declares the
@@ -141,6 +143,12 @@ UNIT_PARTS := $(patsubst %.c,$(B)/%.o,\
 	$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
 SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
+
+# scale_mpi comes with libgbm_mpi; a peer, if it compiles.
+BENCH_PROGRAMS := $(addprefix $(B)/bench/,driver clock gbm gbm_kernel scale \
+	$(if $(MPI_OBJS),scale_mpi))
+PEERS := $(patsubst bench/%,$(B)/bench/%,$(basename $(wildcard \
+	bench/peer_*.c bench/peer_*.cc)))
 
 # ---- what to type
 
@@ -201,6 +209,16 @@ need-check:
 		'install the Debian package check ("make deps"),' \
 		'then run ./configure again.' >&2; exit 1; }
 
+# A peer whose package cannot be had is left out, aloud.
+bench: ## Install packages, build, race the peers on one core
+	@$(call deps_for,build mpi)
+	@$(if $(filter no,$(DEPS)),,build-aux/install-deps.sh --each bench || \
+		echo 'bench: going on without these')
+	@$(MAKE) --no-print-directory run-bench
+
+run-bench: all $(BENCH_PROGRAMS) $(PEERS)
+	@$(test_env) bench/run
+
 # ---- configure
 
 # config.status is there when configure has run: keep what it was told.
@@ -252,6 +270,7 @@ $(B)/libgbm/kernel_%.o: libgbm/kernel.c $(B)/flags
 		'-DGBM_VEC_HEADER="vec_$*.h"' $(ISA_CFLAGS_$*) -o $@ $<
 
 mpi_made := $(MPI_OBJS) $(B)/lib/$(MPI_FILE) $(MPI_HELPERS) $(MPI_PROGRAMS) \
+	$(B)/bench/scale_mpi $(B)/bench/scale_mpi.o \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/examples/%.o) \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/installed/%)
 $(if $(MPICC),$(mpi_made) $(MPI_HELPERS:%=%.o)): \
@@ -292,7 +311,8 @@ $(PLUGIN): $(PLUGIN_OBJS) plugin/spank_gbm.map $(B)/flags
 
 # The programs find the libraries beside them.  DT_RPATH, since it also holds
 # for what libgbm-mc-mpi.so needs.
-$(B)/bin/%: private rpath = -Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN/../lib'
+$(B)/bin/% $(B)/bench/%: private rpath = \
+	-Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN/../lib'
 # The installed ones where the loader does not look by itself.
 loader_dirs := /lib /usr/lib $(MULTIARCH:%=/lib/%) $(MULTIARCH:%=/usr/lib/%)
 $(B)/installed/%: private rpath = \
@@ -335,6 +355,31 @@ $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 $(SLURM_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(LIBS)
+
+# The benchmark.  Ours is linked as users link it; gbm_kernel sees the kernels.
+contenders := $(addprefix $(B)/bench/,clock gbm gbm_kernel)
+$(contenders): $(B)/bench/contender.o
+$(B)/bench/gbm_kernel: $(B)/lib/libgbm-mc.a
+$(BENCH_PROGRAMS): $(B)/bench/%: $(B)/bench/%.o $(LIB_LINKS) $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_program)
+
+# The peers are given all that may make them fast, by compilers of their own
+# language.
+peer_flags = -O3 -march=native -I. -MMD -MP $(PEER_CFLAGS_$*)
+PEER_CFLAGS_boost_vector := -ffast-math
+PEER_CFLAGS_sleef := -ffast-math
+PEER_LIBS_gsl := -lgsl -lgslcblas
+PEER_LIBS_sleef := -lsleef
+PEER_LIBS_quantlib := -lQuantLib
+peer_source = $(wildcard bench/peer_$*.c bench/peer_$*.cc)
+
+$(PEERS): $(B)/bench/peer_%: $(B)/bench/contender.o Makefile
+	$(call say,PEER,$(peer_source))
+	@rm -f $@; $(if $(filter %.cc,$(peer_source)),$(CXX),$(CC)) $(peer_flags) \
+		-o $@ $(peer_source) $(B)/bench/contender.o $(PEER_LIBS_$*) -lm \
+		2>$@.log || { echo "bench: left out: $(peer_source) does not" \
+		"compile here: $$(grep -m 1 -i error $@.log)"; rm -f $@; }
 
 # As configure gave them, with ${prefix} in them: the tree can be moved.
 $(B)/%.pc: build-aux/%.pc.in $(B)/install-flags $(B)/flags
