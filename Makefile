@@ -9,7 +9,7 @@
 #   examples/*.c       a program each; *_mpi.c need MPI; those without a main
 #                      are parts of gbm_sim
 #   tests/unit/test_*.c     a Check program each
-#   tests/{mpi,slurm}/*.c   programs that the tests there run
+#   tests/{mpi,slurm,stats}/*.c   programs that the tests there run
 #   bench/peer_*       a program each, made to be fast whatever that takes
 #
 # BUILD=DIR, SANITIZE=address,undefined, WERROR=1 and V=1 (print the commands)
@@ -22,11 +22,11 @@ all:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
 .PHONY: check-unit check-isa check-build check-mpi check-slurm run-check run-demo
-.PHONY: bench run-bench
+.PHONY: bench run-bench check-long run-check-long
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check bench clean distclean tags style help
+goals_without_config := deps demo check check-long bench clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -144,6 +144,9 @@ UNIT_PARTS := $(patsubst %.c,$(B)/%.o,\
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
 SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
 
+STATS_TESTS := $(addprefix $(B)/tests/stats/,normals prices)
+STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words
+
 # scale_mpi comes with libgbm_mpi; a peer, if it compiles.
 BENCH_PROGRAMS := $(addprefix $(B)/bench/,driver clock gbm gbm_kernel scale \
 	$(if $(MPI_OBJS),scale_mpi))
@@ -208,6 +211,13 @@ need-check:
 	@test -n '$(CHECK_LIBS)' || { echo 'The unit tests need Check:' \
 		'install the Debian package check ("make deps"),' \
 		'then run ./configure again.' >&2; exit 1; }
+
+check-long: ## Statistical quality: dieharder, 10^10 normals; hours
+	@$(call deps_for,build long)
+	@$(MAKE) --no-print-directory run-check-long
+
+run-check-long: $(STATS_PROGRAMS)
+	$(run_tests) stats
 
 # A peer whose package cannot be had is left out, aloud.
 bench: ## Install packages, build, race the peers on one core
@@ -346,6 +356,12 @@ $(B)/tests/parts/%.a:
 $(UNIT_TESTS): $(B)/%: $(B)/%.o $(UNIT_PARTS) $(TEST_PARTS) $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^) $(CHECK_LIBS) $(number_libs)
+
+# They compute on what the kernels give: no bits of ours depend on these flags.
+$(STATS_PROGRAMS:%=%.o): dir_cflags += -O3 -march=native
+$(STATS_PROGRAMS): $(B)/%: $(B)/%.o $(B)/lib/libgbm-mc.a $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^) $(number_libs)
 
 $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 	$(call say,LD,$@)

@@ -56,6 +56,8 @@ libquantlib0-dev        | bench | file:/usr/include/ql/quantlib.hpp | QuantLib
 librandom123-dev        | bench | file:/usr/include/Random123/philox.h | Random123
 libsleef-dev            | bench | pc:sleef             | SLEEF
 gnuplot-nox             | bench | cmd:gnuplot          | draws the benchmark
+dieharder               | long  | cmd:dieharder        | tests of random numbers
+perl                    | long  | cmd:prove            | prove, which runs all tests
 EOF
 }
 
@@ -87,7 +89,7 @@ case ${1-} in
 --list) list_only=yes; shift ;;
 --each) each=yes; shift ;;
 esac
-groups="build mpi slurm test cross clang style bench"
+groups="build mpi slurm test cross clang style bench long"
 [ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [isa] [build] [mpi] [slurm]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [stats]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
@@ -138,8 +138,10 @@ for GBM_SUITE in "${@:-unit}"; do
     done
     ;;
   isa | build | mpi | slurm) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  stats) tests=("$GBM_BUILD"/tests/stats/{normals,prices} tests/stats/*.t) ;;
   *)
-    echo "run.sh: there is no suite '$GBM_SUITE': unit isa build mpi slurm" >&2
+    echo "run.sh: there is no suite '$GBM_SUITE':" \
+      "unit isa build mpi slurm stats" >&2
     exit 2
     ;;
   esac
