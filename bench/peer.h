@@ -3,8 +3,9 @@
 #define GBM_BENCH_PEER_H
 
 /*
- * The workloads over a peer's normals, in the form that serves it best.  A
- * peer defines contender_init() and, before it includes this,
+ * The workloads over a peer's normals, in the form that serves it best; where
+ * only the last price counts normals are added up, as in our kernels.  A peer
+ * defines contender_init() and, before it includes this,
  *
  *	static inline double normal(void);	the next one: as they come
  *
@@ -62,10 +63,19 @@ static void peer_paths(uint64_t blocks, int steps, int asian, struct sample *s)
 			x[i] = mean[i] = 0;
 		for (int t = 0; t < steps; t++) {
 			normals(z);
+			if (!asian) {
+				for (size_t i = 0; i < PEER_BLOCK; i++)
+					x[i] += z[i];
+				continue;
+			}
 			for (size_t i = 0; i < PEER_BLOCK; i++)
 				x[i] += drift + move * z[i];
-			if (asian || t + 1 == steps)
-				PEER_EXP_ADD(mean, x);
+			PEER_EXP_ADD(mean, x);
+		}
+		if (!asian) {
+			for (size_t i = 0; i < PEER_BLOCK; i++)
+				x[i] = drift * steps + move * x[i];
+			PEER_EXP_ADD(mean, x);
 		}
 		for (size_t i = 0; i < PEER_BLOCK; i++) {
 			double v = call(share * mean[i]);
@@ -100,11 +110,15 @@ static void peer_paths(uint64_t n, int steps, int asian, struct sample *s)
 		double x = 0, mean = 0, v;
 
 		for (int t = 0; t < steps; t++) {
-			x += drift + move * normal();
-			if (asian)
+			if (asian) {
+				x += drift + move * normal();
 				mean += exp(x);
+			} else {
+				x += normal();
+			}
 		}
-		v = call(asian ? SPOT / steps * mean : SPOT * exp(x));
+		v = call(asian ? SPOT / steps * mean :
+				 SPOT * exp(drift * steps + move * x));
 		sum += v;
 		sum2 += v * v;
 	}

@@ -26,16 +26,20 @@ def paths(n, steps, asian):
         mean.fill(0.0)
         for _ in range(steps):
             rng.standard_normal(out=z)
-            np.multiply(z, move, out=z)
-            np.add(z, drift, out=z)
-            np.add(x, z, out=x)
             if asian:
+                np.multiply(z, move, out=z)
+                np.add(z, drift, out=z)
+                np.add(x, z, out=x)
                 np.exp(x, out=z)
                 np.add(mean, z, out=mean)
+            else:
+                np.add(x, z, out=x)
         if asian:
             np.multiply(mean, SPOT / steps, out=z)
         else:
-            np.exp(x, out=z)
+            np.multiply(x, move, out=z)
+            np.add(z, drift * steps, out=z)
+            np.exp(z, out=z)
             np.multiply(z, SPOT, out=z)
         np.subtract(z, STRIKE, out=z)
         np.maximum(z, 0.0, out=z)
