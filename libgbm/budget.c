@@ -122,7 +122,7 @@ static int find_mount(const char *root, int v2, struct mount *m)
 
 	if (!f)
 		return 0;
-	/* id parent major:minor root point options [tags] - type source super */
+	/* id parent device root point options [tags] - type source super */
 	while (!found && getline(&line, &size, f) > 0) {
 		char *save, *field, *type, *super;
 		char *dash = strstr(line, " - ");
@@ -277,8 +277,10 @@ int gbm_budget_find(const char *root, uint64_t mem_cap, uint64_t memory_bytes,
 	if (mem_cap)
 		lower_shared(b, mem_cap, ranks, "the caller's cap");
 	lower_shared(b, cap, ranks, "GBM_MEM_CAP");
-	lower_shared(b, cgroup_limit(root, 0), ranks, "the cgroup's limit (v1)");
-	lower_shared(b, cgroup_limit(root, 1), ranks, "the cgroup's limit (v2)");
+	lower_shared(b, cgroup_limit(root, 0), ranks,
+		     "the cgroup's limit (v1)");
+	lower_shared(b, cgroup_limit(root, 1), ranks,
+		     "the cgroup's limit (v2)");
 	if (memory_bytes)
 		lower_shared(b, memory_bytes, ranks, "the NUMA nodes' memory");
 	available = read_kib(root, "/proc/meminfo", "MemAvailable");

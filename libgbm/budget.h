@@ -29,8 +29,8 @@ int gbm_budget_find(const char *root, uint64_t mem_cap, uint64_t memory_bytes,
 /* What a thread holds at a time. */
 struct gbm_chunk {
 	uint64_t paths;	    /* in path order, aligned to multiples of it */
-	uint64_t item;	    /* >= paths, whole blocks: a thread's unit of work */
-	uint64_t stride;    /* of the rectangle of paths; 0 when there is none */
+	uint64_t item;	    /* whole blocks, >= paths: a thread's unit of work */
+	uint64_t stride;    /* of the rectangle of paths, 0 when there is none */
 	uint64_t bytes;	    /* of the simulated values */
 	uint64_t workspace; /* of all that a thread allocates for it */
 };

@@ -49,8 +49,10 @@ static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
 		vu x0[SEED_VECS], x1[SEED_VECS];
 
 		for (size_t v = 0; v < SEED_VECS; v++) {
-			x0[v] = vu_add(vu_load(p0 + i + v * VL), vu_set1(ks[0]));
-			x1[v] = vu_add(vu_load(p1 + i + v * VL), vu_set1(ks[1]));
+			x0[v] = vu_add(vu_load(p0 + i + v * VL),
+				       vu_set1(ks[0]));
+			x1[v] = vu_add(vu_load(p1 + i + v * VL),
+				       vu_set1(ks[1]));
 		}
 		for (unsigned j = 1; j <= 5; j++) {
 			vu add0 = vu_set1(ks[j % 3]);

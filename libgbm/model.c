@@ -50,7 +50,8 @@ int gbm_model_check(const struct gbm_model *m, struct gbm_error *err)
 		return gbm_error_set(err, GBM_EINVAL,
 				     "spot = %g: must be finite and positive",
 				     m->spot);
-	if (finite("rate", m->rate, err) || finite("dividend", m->dividend, err))
+	if (finite("rate", m->rate, err) ||
+	    finite("dividend", m->dividend, err))
 		return GBM_EINVAL;
 	if (!isnan(m->drift) && finite("drift", m->drift, err))
 		return GBM_EINVAL;

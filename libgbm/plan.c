@@ -134,7 +134,8 @@ static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 static double discount_factor(const struct gbm_kernel *kernel,
 			      const struct gbm_model *model)
 {
-	const double log2e_rest = 0x1.777d0ffda0d24p-56; /* log2(e) - GBM_LOG2E */
+	/* log2(e) - GBM_LOG2E */
+	const double log2e_rest = 0x1.777d0ffda0d24p-56;
 	const double ln2 = 0x1.62e42fefa39efp-1;
 	double rt = model->rate * model->horizon, rest;
 	double x[GBM_LANES] = { -rt * GBM_LOG2E };

@@ -21,7 +21,7 @@
 
 /* What a thread works with. */
 struct worker {
-	double *paths;	/* rectangle of prices, when the functional is a callback */
+	double *paths;	/* rectangle of prices, for a callback */
 	double *values; /* the functional's values of one item */
 	struct gbm_stats stats;
 };
@@ -253,7 +253,8 @@ int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 	if (user_code)
 		*user_code = 0;
 	if (!plan || !stats || !plan->has_functional ||
-	    first_path > plan->n_paths || n_paths > plan->n_paths - first_path ||
+	    first_path > plan->n_paths ||
+	    n_paths > plan->n_paths - first_path ||
 	    first_path % GBM_BLOCK_PATHS ||
 	    (n_paths % GBM_BLOCK_PATHS && first_path + n_paths < plan->n_paths))
 		return GBM_EINVAL;

@@ -2,7 +2,7 @@
 #ifndef GBM_VEC_AVX2_H
 #define GBM_VEC_AVX2_H
 
-/* Vectors of four: x86-64 with AVX2 and FMA.  vec_scalar.h says what each does. */
+/* Vectors of four: x86-64 with AVX2 and FMA.  vec_scalar.h says more. */
 
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "compile with -mavx2 -mfma"

@@ -51,10 +51,10 @@ extern "C" {
 enum gbm_status {
 	GBM_OK = 0,
 	GBM_EINVAL = -1,    /* an argument is outside what is accepted */
-	GBM_ENOMEM = -2,    /* the memory budget or the allocator has too little */
+	GBM_ENOMEM = -2,    /* the budget or the allocator has too little */
 	GBM_ECANCELED = -3, /* a callback returned non-zero */
 	GBM_EISA = -4,	    /* GBM_ISA names no instruction set of this CPU */
-	GBM_EFORMAT = -5,   /* packed statistics are damaged or of another kind */
+	GBM_EFORMAT = -5,   /* packed statistics are damaged or foreign */
 	GBM_ENOREF = -6,    /* no closed form exists for this functional */
 	GBM_EMPI = -7	    /* an MPI call failed */
 };
@@ -177,10 +177,11 @@ struct gbm_options {
 	uint64_t chunk_bytes;
 	/*
 	 * Bytes that all ranks of this job on this node may use together, 0:
-	 * no limit of the caller's.  The budget is the least of this, GBM_MEM_CAP
-	 * in the environment, the memory cgroup's and its ancestors' limits,
-	 * and the memory that the machine has available, divided by
-	 * ranks_on_node; and, per process, RLIMIT_AS and RLIMIT_DATA.
+	 * no limit of the caller's.  The budget is the least of this,
+	 * GBM_MEM_CAP in the environment, the memory cgroup's and its
+	 * ancestors' limits, and the memory that the machine has available,
+	 * divided by ranks_on_node; and, per process, RLIMIT_AS and
+	 * RLIMIT_DATA.
 	 */
 	uint64_t mem_cap;
 	unsigned ranks_on_node; /* >= 1 */
