@@ -181,7 +181,7 @@ static bool same_swap(const struct swap *a, const struct swap *b)
  */
 static void blame(const struct cap_step *c, char *out, size_t size)
 {
-	char dir[PROCFS_PATH_MAX], swap[POLICY_SWAP_MAX], name[48], detail[160];
+	char dir[PROCFS_PATH_MAX], swap[SWAP_TEXT_MAX], name[48], detail[160];
 	char cap[SIZE_TEXT_MAX], peak[SIZE_TEXT_MAX], own[SIZE_TEXT_MAX];
 	const struct cap_limit *limit = &c->job_got;
 	const struct limits *want = c->has_job ? &c->job_want : &c->step_want;
@@ -208,7 +208,7 @@ static void blame(const struct cap_step *c, char *out, size_t size)
 		/* More of it is other steps' than Slurm's few megabytes. */
 		shared = hit && job.peak / 10 * 9 > step.peak;
 	}
-	policy_swap_text(swap, &want->swap);
+	swap_text(swap, &want->swap);
 	if (limit->foreign)
 		advice = "Raise --mem or stream with libgbm.";
 	if (!hit)
@@ -258,7 +258,7 @@ bool cap_explain(const struct cap_step *c, uint32_t task, const char *who,
 
 const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 {
-	char peak[SIZE_TEXT_MAX], cap[SIZE_TEXT_MAX], swap[POLICY_SWAP_MAX];
+	char peak[SIZE_TEXT_MAX], cap[SIZE_TEXT_MAX], swap[SWAP_TEXT_MAX];
 	struct cap_events step;
 
 	c->backend->events(&c->host, c->dir, &step);
@@ -266,6 +266,6 @@ const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 		 "step %" PRIu32 ".%s on %s: peak %s of %s RAM cap, swap %s",
 		 c->job, step_name(c), c->node, size_format(peak, step.peak),
 		 size_format(cap, cap_bytes(c)),
-		 policy_swap_text(swap, &c->step_want.swap));
+		 swap_text(swap, &c->step_want.swap));
 	return out;
 }

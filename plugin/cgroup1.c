@@ -209,7 +209,7 @@ static void stop_growth(const struct cap_host *host, const char *dir,
 	if (get(host, dir, limit_file, &limit) < 0 ||
 	    get(host, dir, usage_file, &usage) < 0)
 		return;
-	usage += POLICY_ROUND - usage % POLICY_ROUND;
+	usage += SIZE_ROUND - usage % SIZE_ROUND;
 	if (usage > most && usage < limit)
 		(void)set(host, dir, limit_file, usage);
 }

@@ -10,7 +10,7 @@
 
 static uint64_t round_down(uint64_t bytes)
 {
-	return bytes - bytes % POLICY_ROUND;
+	return bytes - bytes % SIZE_ROUND;
 }
 
 int policy_cap(struct request *r, const struct conf *c, const char *name,
@@ -51,41 +51,27 @@ int policy_cap(struct request *r, const struct conf *c, const char *name,
 	return 0;
 }
 
-static bool word_is(const char *text, size_t len, const char *word)
-{
-	return len == strlen(word) && memcmp(text, word, len) == 0;
-}
-
 int policy_swap(struct request *r, const char *name, const char *text,
 		size_t len, struct err *e)
 {
 	char quoted[ERR_QUOTE_MAX];
-	struct swap swap = { SWAP_NONE, 0 };
-	struct size size = { 0 };
 
 	err_quote(quoted, text, len);
-	if (word_is(text, len, "allow")) {
-		swap.mode = SWAP_ALLOW;
-	} else if (!word_is(text, len, "none")) {
-		enum size_status status = size_parse(text, len, &size);
-
-		if (status == SIZE_TOO_LARGE && text[len - 1] != '%')
-			return err_set(e,
-				       "%s=%s is too large: no node has that "
-				       "much swap",
-				       name, quoted);
-		if (status != SIZE_OK || text[len - 1] == '%')
-			return err_set(e,
-				       "%s=%s is not known: give none, allow, "
-				       "or a size such as 512M",
-				       name, quoted);
-		swap.bytes = round_down(size.bytes);
-		if (swap.bytes > 0)
-			swap.mode = SWAP_SIZE;
+	switch (swap_parse(text, len, &r->swap)) {
+	case SIZE_OK:
+		r->has_swap = true;
+		return 0;
+	case SIZE_TOO_LARGE:
+		return err_set(e,
+			       "%s=%s is too large: no node has that much swap",
+			       name, quoted);
+	case SIZE_SPELLING:
+	default:
+		return err_set(e,
+			       "%s=%s is not known: give none, allow, or a "
+			       "size such as 512M",
+			       name, quoted);
 	}
-	r->swap = swap;
-	r->has_swap = true;
-	return 0;
 }
 
 int policy_resolve(const struct request *r, const struct conf *c,
@@ -113,13 +99,6 @@ int policy_resolve(const struct request *r, const struct conf *c,
 	return 0;
 }
 
-static bool less_swap(const struct swap *a, const struct swap *b)
-{
-	if (a->mode != b->mode)
-		return a->mode < b->mode;
-	return a->bytes < b->bytes;
-}
-
 int policy_step(const struct request *r, const struct conf *c,
 		const struct limits *job, uint64_t mem_total,
 		struct limits *out, uint64_t *asked, struct err *e)
@@ -142,27 +121,7 @@ int policy_step(const struct request *r, const struct conf *c,
 			out->cap = job->cap;
 	}
 	out->swap = job->swap;
-	if (r->has_swap && less_swap(&r->swap, &job->swap))
+	if (r->has_swap && swap_less(&r->swap, &job->swap))
 		out->swap = r->swap;
 	return 1;
-}
-
-const char *policy_swap_text(char out[POLICY_SWAP_MAX], const struct swap *swap)
-{
-	char size[SIZE_TEXT_MAX];
-
-	switch (swap->mode) {
-	case SWAP_SIZE:
-		snprintf(out, POLICY_SWAP_MAX, "%s",
-			 size_format(size, swap->bytes));
-		break;
-	case SWAP_ALLOW:
-		snprintf(out, POLICY_SWAP_MAX, "allow");
-		break;
-	case SWAP_NONE:
-	default:
-		snprintf(out, POLICY_SWAP_MAX, "none");
-		break;
-	}
-	return out;
 }

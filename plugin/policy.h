@@ -18,26 +18,7 @@
 #include "plugin/conf.h"
 #include "plugin/err.h"
 #include "plugin/size.h"
-
-/*
- * Caps are multiples of this, the largest page of the kernels in question: the
- * kernel rounds a limit down to its pages, and what was written must be what is
- * read back.
- */
-#define POLICY_ROUND (UINT64_C(64) << 10)
-
-#define POLICY_SWAP_MAX 40 /* enough for any policy_swap_text() */
-
-enum swap_mode {
-	SWAP_NONE,
-	SWAP_SIZE, /* that many bytes beside the cap */
-	SWAP_ALLOW /* what Slurm and the node allow */
-};
-
-struct swap {
-	enum swap_mode mode;
-	uint64_t bytes; /* SWAP_SIZE only, multiple of POLICY_ROUND, not 0 */
-};
+#include "plugin/swap.h"
 
 /* The options as given; false for one that was not. */
 struct request {
@@ -48,7 +29,7 @@ struct request {
 };
 
 struct limits {
-	uint64_t cap; /* bytes, multiple of POLICY_ROUND */
+	uint64_t cap; /* bytes, multiple of SIZE_ROUND */
 	struct swap swap;
 };
 
@@ -78,9 +59,5 @@ int policy_resolve(const struct request *r, const struct conf *c,
 int policy_step(const struct request *r, const struct conf *c,
 		const struct limits *job, uint64_t mem_total,
 		struct limits *out, uint64_t *asked, struct err *e);
-
-/* "none", "512M" or "allow"; returns OUT. */
-const char *policy_swap_text(char out[POLICY_SWAP_MAX],
-			     const struct swap *swap);
 
 #endif

@@ -11,6 +11,13 @@
 
 #define SIZE_TEXT_MAX 32 /* enough for any size_format() result */
 
+/*
+ * Limits are multiples of this, the largest page of the kernels in question:
+ * the kernel rounds a limit down to its pages, and what was written must be
+ * what is read back.
+ */
+#define SIZE_ROUND (UINT64_C(64) << 10)
+
 /* Exactly one of the two is set, unless the size is zero. */
 struct size {
 	uint64_t bytes; /* at most INT64_MAX, the kernel's own bound */

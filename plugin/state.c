@@ -91,7 +91,7 @@ static bool parse_swap(struct span s, struct swap *swap)
 	}
 	swap->mode = SWAP_SIZE;
 	return procfs_u64(s.at, s.len, &swap->bytes) && swap->bytes > 0 &&
-	       swap->bytes <= INT64_MAX && swap->bytes % POLICY_ROUND == 0;
+	       swap->bytes <= INT64_MAX && swap->bytes % SIZE_ROUND == 0;
 }
 
 bool state_parse(const char *text, size_t len, struct state *s)
@@ -122,7 +122,7 @@ bool state_parse(const char *text, size_t len, struct state *s)
 		return rest.len == 0;
 	}
 	return take_u64(&rest, "cap", INT64_MAX, &s->limits.cap) &&
-	       s->limits.cap > 0 && s->limits.cap % POLICY_ROUND == 0 &&
+	       s->limits.cap > 0 && s->limits.cap % SIZE_ROUND == 0 &&
 	       take(&rest, "swap", &value) &&
 	       parse_swap(value, &s->limits.swap) && rest.len == 0;
 }

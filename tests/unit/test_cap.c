@@ -614,8 +614,8 @@ END_TEST
 START_TEST(longest_texts_fit)
 {
 	struct limits l =
-		limits(INT64_MAX - INT64_MAX % POLICY_ROUND, SWAP_SIZE,
-		       INT64_MAX - INT64_MAX % POLICY_ROUND);
+		limits(INT64_MAX - INT64_MAX % SIZE_ROUND, SWAP_SIZE,
+		       INT64_MAX - INT64_MAX % SIZE_ROUND);
 	struct cap_step *c;
 	char text[CAP_TEXT_MAX], node[CAP_NODE_MAX];
 

@@ -98,20 +98,20 @@ static const struct {
 	{ "512M", SWAP_SIZE, 512 * M, "512M" },
 	{ "1.5G", SWAP_SIZE, 1536 * M, "1536M" },
 	{ "1K", SWAP_NONE, 0, "none" }, /* below a page */
-	{ "100K", SWAP_SIZE, POLICY_ROUND, "64K" },
+	{ "100K", SWAP_SIZE, SIZE_ROUND, "64K" },
 };
 
 START_TEST(swap_values)
 {
 	struct request r = { 0 };
 	struct err e;
-	char text[POLICY_SWAP_MAX];
+	char text[SWAP_TEXT_MAX];
 
 	ck_assert_int_eq(swap(&r, swaps[_i].text, &e), 0);
 	ck_assert(r.has_swap);
 	ck_assert_int_eq(r.swap.mode, swaps[_i].mode);
 	ck_assert_uint_eq(r.swap.bytes, swaps[_i].bytes);
-	ck_assert_str_eq(policy_swap_text(text, &r.swap), swaps[_i].shown);
+	ck_assert_str_eq(swap_text(text, &r.swap), swaps[_i].shown);
 }
 END_TEST
 
@@ -138,10 +138,10 @@ static const struct {
 	{ "1500M", PI4, 1500 * M },
 	{ "1T", PI4, 1024 * 1024 * M }, /* Slurm's limit is the lower one */
 	{ "33000K", PI4, 32960 * UINT64_C(1024) },
-	{ "100%", PI4, PI4 - PI4 % POLICY_ROUND },
+	{ "100%", PI4, PI4 - PI4 % SIZE_ROUND },
 	{ "50%", 4096 * M, 2048 * M },
 	{ "12.5%", 4096 * M, 512 * M },
-	{ "100%", INT64_MAX, INT64_MAX - INT64_MAX % POLICY_ROUND },
+	{ "100%", INT64_MAX, INT64_MAX - INT64_MAX % SIZE_ROUND },
 	{ "1%", PI4, 0 },
 	{ "80%", 0, 0 }, /* MemTotal could not be read */
 };
@@ -196,7 +196,7 @@ START_TEST(step_against_job)
 	struct request job = { 0 }, own = { 0 };
 	struct limits job_limits, out = { 0 };
 	struct err e = { { 0 } };
-	char text[POLICY_SWAP_MAX];
+	char text[SWAP_TEXT_MAX];
 	uint64_t asked = 77;
 	int rc;
 
@@ -217,7 +217,7 @@ START_TEST(step_against_job)
 	if (rc != 1)
 		return;
 	ck_assert_uint_eq(out.cap, steps[_i].want_cap * M);
-	ck_assert_str_eq(policy_swap_text(text, &out.swap),
+	ck_assert_str_eq(swap_text(text, &out.swap),
 			 steps[_i].want_swap);
 	ck_assert_uint_eq(asked, own.cap.bytes);
 }
