@@ -7,10 +7,13 @@
 #ifndef GBM_PLUGIN_CONF_H
 #define GBM_PLUGIN_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "plugin/err.h"
+#include "plugin/size.h"
+#include "plugin/swap.h"
 
 #define CONF_STATE_DIR_MAX 200
 #define CONF_STATE_DIR	   "/run/gbm"
@@ -21,10 +24,35 @@
  */
 #define CONF_CAP_FLOOR (UINT64_C(32) << 20)
 
+/* What all jobs of a node together must leave: unless the administrator says
+ * otherwise, the larger of the two. */
+#define CONF_RESERVE_PPM   UINT32_C(150000)
+#define CONF_RESERVE_BYTES (UINT64_C(256) << 20)
+
+enum conf_fallback { FALLBACK_RLIMIT, FALLBACK_REFUSE, FALLBACK_OFF };
+enum conf_oom { OOM_STEP, OOM_TASK, OOM_JOB };
+enum conf_report { REPORT_OFF, REPORT_SUMMARY, REPORT_JSON };
+
+/*
+ * Shares of memory are of what the node's jobs may use together, that of
+ * RESERVE is of all the node's memory.
+ */
 struct conf {
 	char state_dir[CONF_STATE_DIR_MAX]; /* absolute, no "." or ".." */
 	uint64_t min_cap;		    /* bytes, at least CONF_CAP_FLOOR */
-	unsigned seen;			    /* keys given, one bit each */
+	struct size max_cap;
+	struct size default_cap; /* of jobs that ask for none; 0: none */
+	struct size reserve;	 /* 0: see CONF_RESERVE_PPM */
+	bool guard;		 /* false: reserve=none */
+	struct swap swap_default;
+	struct swap swap_max; /* of a job, and of all jobs together */
+	enum conf_fallback fallback;
+	bool warn; /* on_error=warn: run where the cap cannot be kept */
+	enum conf_oom oom;
+	enum conf_report report;
+	bool syslog;
+	bool drain;
+	unsigned seen; /* keys given, one bit each */
 };
 
 /* The defaults. */
@@ -38,5 +66,8 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e);
  * defaults and the words before the bad one.
  */
 int conf_parse(struct conf *c, int ac, char **av, struct err *e);
+
+/* Reads "off", "summary" or "json". Returns whether TEXT is one of these. */
+bool conf_report_word(const char *text, size_t len, enum conf_report *out);
 
 #endif

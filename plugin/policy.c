@@ -6,8 +6,6 @@
 
 #include "plugin/banned.h"
 
-#define PPM_ALL 1000000
-
 static uint64_t round_down(uint64_t bytes)
 {
 	return bytes - bytes % SIZE_ROUND;
@@ -78,13 +76,8 @@ int policy_resolve(const struct request *r, const struct conf *c,
 		   uint64_t mem_total, struct limits *out, struct err *e)
 {
 	char least[SIZE_TEXT_MAX], got[SIZE_TEXT_MAX];
-	uint64_t cap = r->cap.bytes;
+	uint64_t cap = round_down(size_bytes(&r->cap, mem_total));
 
-	if (r->cap.ppm > 0)
-		/* Divided first: mem_total * ppm may not fit. */
-		cap = mem_total / PPM_ALL * r->cap.ppm +
-		      mem_total % PPM_ALL * r->cap.ppm / PPM_ALL;
-	cap = round_down(cap);
 	if (cap < round_down(c->min_cap))
 		return err_set(e,
 			       "--gbm-mem-cap comes to %s on this node, which "

@@ -99,6 +99,15 @@ enum size_status size_parse(const char *text, size_t len, struct size *out)
 	return SIZE_OK;
 }
 
+uint64_t size_bytes(const struct size *size, uint64_t all)
+{
+	if (size->ppm == 0)
+		return size->bytes;
+	/* Divided first: the product may not fit. */
+	return all / SIZE_PPM_ALL * size->ppm +
+	       all % SIZE_PPM_ALL * size->ppm / SIZE_PPM_ALL;
+}
+
 const char *size_format(char out[SIZE_TEXT_MAX], uint64_t bytes)
 {
 	uint64_t unit = KIB;

@@ -18,10 +18,12 @@
  */
 #define SIZE_ROUND (UINT64_C(64) << 10)
 
+#define SIZE_PPM_ALL UINT32_C(1000000)
+
 /* Exactly one of the two is set, unless the size is zero. */
 struct size {
 	uint64_t bytes; /* at most INT64_MAX, the kernel's own bound */
-	uint32_t ppm;	/* share of the node's memory, 1000000 = all of it */
+	uint32_t ppm;	/* share of some memory, SIZE_PPM_ALL = all of it */
 };
 
 enum size_status {
@@ -38,6 +40,9 @@ enum size_status {
  * written. OUT is written upon SIZE_OK only.
  */
 enum size_status size_parse(const char *text, size_t len, struct size *out);
+
+/* SIZE in bytes, where ALL is what a share is of; rounded down. */
+uint64_t size_bytes(const struct size *size, uint64_t all);
 
 /*
  * Writes BYTES for people: a whole number of T or G as such ("2G"), anything

@@ -14,11 +14,84 @@ START_TEST(defaults)
 	ck_assert_int_eq(conf_parse(&c, 0, NULL, &e), 0);
 	ck_assert_str_eq(c.state_dir, "/run/gbm");
 	ck_assert_uint_eq(c.min_cap, 32 << 20);
+	ck_assert_uint_eq(c.max_cap.ppm, SIZE_PPM_ALL);
+	ck_assert_uint_eq(c.default_cap.bytes + c.default_cap.ppm, 0);
+	ck_assert_uint_eq(c.reserve.bytes + c.reserve.ppm, 0);
+	ck_assert(c.guard);
+	ck_assert_int_eq(c.swap_default.mode, SWAP_NONE);
+	ck_assert_int_eq(c.swap_max.mode, SWAP_ALLOW);
+	ck_assert_int_eq(c.fallback, FALLBACK_RLIMIT);
+	ck_assert(!c.warn);
+	ck_assert_int_eq(c.oom, OOM_STEP);
+	ck_assert_int_eq(c.report, REPORT_SUMMARY);
+	ck_assert(!c.syslog && !c.drain);
 	ck_assert_str_eq(e.text, "");
 }
 END_TEST
 
-START_TEST(both_keys)
+static int parse(struct conf *c, const char *word)
+{
+	struct err e = { { 0 } };
+
+	conf_init(c);
+	return conf_arg(c, word, strlen(word), &e);
+}
+
+START_TEST(each_key)
+{
+	struct conf c;
+
+	ck_assert_int_eq(parse(&c, "state_dir=/tmp/x-1.y/gbm"), 0);
+	ck_assert_str_eq(c.state_dir, "/tmp/x-1.y/gbm");
+	ck_assert_int_eq(parse(&c, "min_cap=64M"), 0);
+	ck_assert_uint_eq(c.min_cap, 64 << 20);
+	ck_assert_int_eq(parse(&c, "max_cap=1500M"), 0);
+	ck_assert_uint_eq(c.max_cap.bytes, 1500 << 20);
+	ck_assert_uint_eq(c.max_cap.ppm, 0);
+	ck_assert_int_eq(parse(&c, "max_cap=80%"), 0);
+	ck_assert_uint_eq(c.max_cap.ppm, 800000);
+	ck_assert_int_eq(parse(&c, "max_cap=max"), 0);
+	ck_assert_uint_eq(c.max_cap.ppm, SIZE_PPM_ALL);
+	ck_assert_int_eq(parse(&c, "default_cap=1G"), 0);
+	ck_assert_uint_eq(c.default_cap.bytes, 1 << 30);
+	ck_assert_int_eq(parse(&c, "default_cap=max"), 0);
+	ck_assert_uint_eq(c.default_cap.ppm, SIZE_PPM_ALL);
+	ck_assert_int_eq(parse(&c, "default_cap=none"), 0);
+	ck_assert_uint_eq(c.default_cap.bytes + c.default_cap.ppm, 0);
+	ck_assert_int_eq(parse(&c, "reserve=300M"), 0);
+	ck_assert_uint_eq(c.reserve.bytes, 300 << 20);
+	ck_assert(c.guard);
+	ck_assert_int_eq(parse(&c, "reserve=20%"), 0);
+	ck_assert_uint_eq(c.reserve.ppm, 200000);
+	ck_assert_int_eq(parse(&c, "reserve=none"), 0);
+	ck_assert(!c.guard);
+	ck_assert_int_eq(parse(&c, "swap_default=64M"), 0);
+	ck_assert_int_eq(c.swap_default.mode, SWAP_SIZE);
+	ck_assert_uint_eq(c.swap_default.bytes, 64 << 20);
+	ck_assert_int_eq(parse(&c, "swap_max=none"), 0);
+	ck_assert_int_eq(c.swap_max.mode, SWAP_NONE);
+	ck_assert_int_eq(parse(&c, "fallback=refuse"), 0);
+	ck_assert_int_eq(c.fallback, FALLBACK_REFUSE);
+	ck_assert_int_eq(parse(&c, "fallback=off"), 0);
+	ck_assert_int_eq(c.fallback, FALLBACK_OFF);
+	ck_assert_int_eq(parse(&c, "on_error=warn"), 0);
+	ck_assert(c.warn);
+	ck_assert_int_eq(parse(&c, "oom=job"), 0);
+	ck_assert_int_eq(c.oom, OOM_JOB);
+	ck_assert_int_eq(parse(&c, "oom=task"), 0);
+	ck_assert_int_eq(c.oom, OOM_TASK);
+	ck_assert_int_eq(parse(&c, "report=json"), 0);
+	ck_assert_int_eq(c.report, REPORT_JSON);
+	ck_assert_int_eq(parse(&c, "report=off"), 0);
+	ck_assert_int_eq(c.report, REPORT_OFF);
+	ck_assert_int_eq(parse(&c, "syslog=yes"), 0);
+	ck_assert(c.syslog);
+	ck_assert_int_eq(parse(&c, "drain=yes"), 0);
+	ck_assert(c.drain);
+}
+END_TEST
+
+START_TEST(several_words)
 {
 	char a[] = "state_dir=/tmp/x-1.y/gbm", b[] = "min_cap=64M";
 	char *av[] = { a, b };
@@ -66,7 +139,15 @@ static const char *const bad_values[] = {
 	"state_dir=/.",	    "state_dir=/a b",	 "state_dir=/a\nb",
 	"state_dir=/\xff",  "min_cap=",		 "min_cap=31M",
 	"min_cap=50%",	    "min_cap=x",	 "min_cap=64MB",
-	"min_cap=-64M",	    "min_cap=99999999T",
+	"min_cap=-64M",	    "min_cap=99999999T", "max_cap=",
+	"max_cap=none",	    "max_cap=31M",	 "max_cap=101%",
+	"max_cap=0%",	    "default_cap=0",	 "default_cap=off",
+	"reserve=0",	    "reserve=100%",	 "reserve=",
+	"reserve=off",	    "swap_max=50%",	 "swap_max=",
+	"swap_default=-1",  "fallback=",	 "fallback=warn",
+	"on_error=",	    "on_error=ignore",	 "oom=",
+	"oom=node",	    "report=yes",	 "report=jso",
+	"syslog=1",	    "drain=true",	 "drain=",
 };
 
 START_TEST(bad_value)
@@ -146,7 +227,8 @@ int main(void)
 	TCase *tc = tcase_create("conf");
 
 	tcase_add_test(tc, defaults);
-	tcase_add_test(tc, both_keys);
+	tcase_add_test(tc, each_key);
+	tcase_add_test(tc, several_words);
 	LOOP(tc, unknown_words, unknown);
 	LOOP(tc, bad_value, bad_values);
 	tcase_add_test(tc, dots_inside_a_name_are_fine);
