@@ -347,7 +347,7 @@ $(B)/bin/gbm_sim $(B)/installed/gbm_sim: $(GBM_SIM_OBJS)
 # test calls is linked in.
 TEST_PARTS := $(B)/tests/parts/plugin.a $(B)/tests/parts/gbm_sim.a \
 	$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a)
-$(B)/tests/parts/plugin.a: $(filter-out %/spank_gbm.o,$(PLUGIN_OBJS))
+$(B)/tests/parts/plugin.a: $(filter-out $(B)/plugin/spank_%,$(PLUGIN_OBJS))
 $(B)/tests/parts/gbm_sim.a: $(GBM_SIM_OBJS)
 $(B)/tests/parts/%.a:
 	@mkdir -p $(@D); rm -f $@

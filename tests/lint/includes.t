@@ -16,14 +16,14 @@ rules() {
 plugin/.* | <gbm-mc/.*|"(\.\./)?(libgbm|examples|tests)/.* | the plugin is root's: nothing of the library in it
 libgbm/.* | "(\.\./)?(plugin|examples|tests)/.* | the library knows neither plugin nor programs
 examples/.* | "(\.\./)?(plugin|libgbm|tests)/.* | programs use the public headers, as users do
-(?!plugin/spank_gbm\.c$).* | <slurm/.* | one file sees Slurm's headers
+(?!plugin/spank_[a-z]*\.[ch]$).* | <slurm/.* | the hooks alone see Slurm's headers
 (?!(libgbm/mpi\.c|libgbm/include/gbm-mc/mpi\.h|examples/(gbm_sim|[^/]*_mpi)\.c|bench/scale\.c|tests/.*)$).* | <(mpi|gbm-mc/mpi)\.h> | MPI is in libgbm_mpi and the programs over it
 libgbm/mpi\.c | "(?!config\.h").* | libgbm_mpi stands on the public headers
 libgbm/include/.* | ".* | public headers include public headers
 libgbm/(budget|stats|isa|kernel|rng|vecmath|vec_[a-z0-9]*|status)\.[ch] | "(libgbm/)?sim\.h" | sim is above them
 libgbm/(stats|kernel|rng|vecmath|vec_[a-z0-9]*)\.[ch] | "(libgbm/)?(budget|isa)\.h" | they need no machine
 plugin/err\.[ch] | "(?!(plugin/)?(err|banned)\.h").* | err stands on nothing
-plugin/(size|conf|policy|procfs|sysroot)\.[ch] | "(plugin/)?(cap|backend)\.h" | caps stand on them
+plugin/(size|swap|conf|policy|procfs|sysroot)\.[ch] | "(plugin/)?(cap|backend)\.h" | caps stand on them
 EOF
 }
 
