@@ -300,3 +300,18 @@ int conf_parse(struct conf *c, int ac, char **av, struct err *e)
 			return -1;
 	return 0;
 }
+
+uint64_t conf_usable(const struct conf *c, uint64_t total)
+{
+	const struct size share = { 0, CONF_RESERVE_PPM };
+	uint64_t reserve = size_bytes(&c->reserve, total);
+
+	if (!c->guard)
+		return total;
+	if (reserve == 0) {
+		reserve = size_bytes(&share, total);
+		if (reserve < CONF_RESERVE_BYTES)
+			reserve = CONF_RESERVE_BYTES;
+	}
+	return reserve < total ? total - reserve : 0;
+}

@@ -67,6 +67,12 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e);
  */
 int conf_parse(struct conf *c, int ac, char **av, struct err *e);
 
+/*
+ * What the jobs of a node with TOTAL bytes of memory may use together: all but
+ * the reserve, or 0 where that is more than there is.
+ */
+uint64_t conf_usable(const struct conf *c, uint64_t total);
+
 /* Reads "off", "summary" or "json". Returns whether TEXT is one of these. */
 bool conf_report_word(const char *text, size_t len, enum conf_report *out);
 

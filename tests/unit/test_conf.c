@@ -91,6 +91,26 @@ START_TEST(each_key)
 }
 END_TEST
 
+START_TEST(usable)
+{
+	const uint64_t mb = 1 << 20;
+	struct conf c;
+
+	conf_init(&c);
+	ck_assert_uint_eq(conf_usable(&c, 2000 * mb), 1700 * mb);
+	ck_assert_uint_eq(conf_usable(&c, 1024 * mb), 768 * mb);
+	ck_assert_uint_eq(conf_usable(&c, 256 * mb), 0);
+	ck_assert_uint_eq(conf_usable(&c, 0), 0);
+	ck_assert_int_eq(parse(&c, "reserve=100M"), 0);
+	ck_assert_uint_eq(conf_usable(&c, 2000 * mb), 1900 * mb);
+	ck_assert_uint_eq(conf_usable(&c, 100 * mb), 0);
+	ck_assert_int_eq(parse(&c, "reserve=25%"), 0);
+	ck_assert_uint_eq(conf_usable(&c, 2000 * mb), 1500 * mb);
+	ck_assert_int_eq(parse(&c, "reserve=none"), 0);
+	ck_assert_uint_eq(conf_usable(&c, 2000 * mb), 2000 * mb);
+}
+END_TEST
+
 START_TEST(several_words)
 {
 	char a[] = "state_dir=/tmp/x-1.y/gbm", b[] = "min_cap=64M";
@@ -228,6 +248,7 @@ int main(void)
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, each_key);
+	tcase_add_test(tc, usable);
 	tcase_add_test(tc, several_words);
 	LOOP(tc, unknown_words, unknown);
 	LOOP(tc, bad_value, bad_values);
