@@ -26,10 +26,14 @@ struct cap_host {
 	pid_t self; /* slurmstepd: its mounts are the ones that count */
 };
 
-/* Where a task is kept. path[0, job_len) is the job's directory, path[0,
- * step_len) the step's, and the whole of it the task's own. */
+/*
+ * Where a task is kept. path[0, job_len) is the job's directory, path[0,
+ * step_len) the step's, and the whole of it the task's own. path[0, top_len) is
+ * the directory above all jobs of this slurmd: 0 if slurmd cannot see it.
+ */
 struct cap_place {
 	char path[PROCFS_PATH_MAX];
+	size_t top_len;
 	size_t job_len;
 	size_t step_len;
 };

@@ -77,6 +77,7 @@ static int v1_limit(const struct cap_host *host, const char *dir,
 struct search {
 	struct span job;
 	char *dir;
+	size_t point_len; /* dir[0, point_len) is where it is mounted */
 };
 
 static bool mount_has_it(const char *line, size_t len, void *ctx)
@@ -84,8 +85,11 @@ static bool mount_has_it(const char *line, size_t len, void *ctx)
 	struct search *s = ctx;
 	struct procfs_mount mount;
 
-	return procfs_mount(line, len, "memory", &mount) &&
-	       procfs_join(&mount, s->job, s->dir, PROCFS_PATH_MAX) > 0;
+	if (!procfs_mount(line, len, "memory", &mount) ||
+	    procfs_join(&mount, s->job, s->dir, PROCFS_PATH_MAX) == 0)
+		return false;
+	s->point_len = strlen(mount.point) - strspn(mount.point, "/");
+	return true;
 }
 
 static int v1_probe(const struct cap_host *host, pid_t pid, uint32_t job,
@@ -120,6 +124,8 @@ static int v1_probe(const struct cap_host *host, pid_t pid, uint32_t job,
 		return err_set(e, "its memory cgroup is not mounted where "
 				  "slurmd can see it");
 	place->job_len = strlen(dir);
+	/* Above uid_U. */
+	place->top_len = procfs_above(dir, place->job_len, search.point_len, 2);
 	below = cgroup.len - job_len;
 	if (place->job_len + below >= sizeof(place->path) ||
 	    memchr(cgroup.at, '\0', cgroup.len))

@@ -196,6 +196,18 @@ size_t procfs_join(const struct procfs_mount *mount, struct span path,
 	return point_len + path.len;
 }
 
+size_t procfs_above(const char *path, size_t len, size_t least, int levels)
+{
+	for (; levels > 0; levels--) {
+		while (len > least && path[len - 1] != '/')
+			len--;
+		if (len <= least)
+			return 0;
+		len--;
+	}
+	return len < least ? 0 : len;
+}
+
 /* Digits at the start of S; returns how many, or 0 if none or too large. */
 static size_t digits(struct span s, uint64_t *value)
 {

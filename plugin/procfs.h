@@ -66,6 +66,12 @@ size_t procfs_join(const struct procfs_mount *mount, struct span path,
 		   char *out, size_t size);
 
 /*
+ * The length of PATH without its last LEVELS components, or 0 if that would
+ * leave less than PATH[0, least).
+ */
+size_t procfs_above(const char *path, size_t len, size_t least, int levels);
+
+/*
  * A file that holds one decimal number and perhaps a newline. "max" reads as
  * UINT64_MAX. Returns false for anything else, overflow included.
  */

@@ -136,6 +136,21 @@ START_TEST(job_and_step_are_lowered)
 }
 END_TEST
 
+START_TEST(directories)
+{
+	struct cap_place place;
+	struct err e;
+
+	use("hybrid");
+	ck_assert_int_eq(cap_cgroup1.probe(&host, TASK, 17, &place, &e), 1);
+	ck_assert_str_eq(place.path, JOB "/step_0/task_0");
+	ck_assert_uint_eq(place.job_len, strlen(JOB));
+	ck_assert_uint_eq(place.step_len, strlen(JOB "/step_0"));
+	ck_assert_uint_eq(place.top_len,
+			  strlen("sys/fs/cgroup/memory/slurm_pi1"));
+}
+END_TEST
+
 /* Where Slurm sets no limit of its own it does not rewrite one either. */
 START_TEST(unlimited_by_slurm)
 {
@@ -665,6 +680,7 @@ int main(void)
 	tcase_add_checked_fixture(refused, NULL, teardown);
 	tcase_add_checked_fixture(told, NULL, teardown);
 	tcase_add_test(limit, job_and_step_are_lowered);
+	tcase_add_test(limit, directories);
 	tcase_add_test(limit, unlimited_by_slurm);
 	tcase_add_test(limit, nothing_is_raised);
 	tcase_add_test(limit, swap_is_bounded);

@@ -134,6 +134,24 @@ START_TEST(split_largest_job)
 }
 END_TEST
 
+START_TEST(above)
+{
+	static const char p[] = "m/slurm/uid_0/job_17";
+
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 1, 0), strlen(p));
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 1, 1),
+			  strlen("m/slurm/uid_0"));
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 1, 2), strlen("m/slurm"));
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 1, 3), 1);
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 1, 4), 0);
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 7, 2), 7);
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 7, 3), 0);
+	ck_assert_uint_eq(procfs_above(p, strlen(p), 8, 2), 0);
+	ck_assert_uint_eq(procfs_above("a", 1, 0, 1), 0);
+	ck_assert_uint_eq(procfs_above("", 0, 0, 1), 0);
+}
+END_TEST
+
 static bool mount_of(const char *line, const char *controller,
 		     struct procfs_mount *m)
 {
@@ -388,6 +406,7 @@ int main(void)
 	tcase_add_test(tc, cgroup_forged);
 	LOOP(tc, split, splits);
 	tcase_add_test(tc, split_largest_job);
+	tcase_add_test(tc, above);
 	tcase_add_test(tc, mounts);
 	LOOP(tc, mount_refused, no_mount);
 	tcase_add_test(tc, mount_long);
