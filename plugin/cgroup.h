@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the two cgroup backends do alike: finding a task's directories, and
+ * bringing a limit down while others write to it. Functions return -errno upon
+ * failure unless they say otherwise.
+ */
+#ifndef GBM_PLUGIN_CGROUP_H
+#define GBM_PLUGIN_CGROUP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plugin/backend.h"
+
+/*
+ * As cap_backend's probe: by the v1 hierarchy of CONTROLLER, or v2 for NULL,
+ * in which the directory above all jobs is LEVELS above a job's.
+ */
+int cgroup_find(const struct cap_host *host, pid_t pid, uint32_t job,
+		const char *controller, int levels, struct cap_place *place,
+		struct err *e);
+
+/* The job's directory of PLACE; returns OUT. */
+const char *cgroup_job_dir(const struct cap_place *place,
+			   char out[PROCFS_PATH_MAX]);
+
+int cgroup_get(const struct cap_host *host, const char *dir, const char *file,
+	       uint64_t *value);
+int cgroup_set(const struct cap_host *host, const char *dir, const char *file,
+	       uint64_t value);
+
+/* The number after KEY in DIR/FILE, a short file of "KEY NUMBER" lines. */
+int cgroup_get_key(const struct cap_host *host, const char *dir,
+		   const char *file, const char *key, uint64_t *value);
+
+/* cap_backend's limit(), where FILE has it. */
+int cgroup_limit(const struct cap_host *host, const char *dir, const char *file,
+		 uint64_t *bytes, struct err *e);
+
+/*
+ * Writes MOST if the value is above it, and reads back: NOW is in force then,
+ * or -EAGAIN if that is still above.
+ */
+int cgroup_lower(const struct cap_host *host, const char *dir, const char *file,
+		 uint64_t most, uint64_t *now);
+
+/*
+ * Calls ATTEMPT until it returns something other than -EAGAIN, -EBUSY, -EINTR
+ * and -EINVAL, which pass: Slurm was writing as well, or memory has to be given
+ * back first. Gives up after about two seconds and returns the last error.
+ */
+int cgroup_retry(int (*attempt)(void *ctx), void *ctx);
+
+/* The sentence for RC, from bringing DIR down to WANT; returns -1. */
+int cgroup_failed(int rc, const struct limits *want, struct err *e);
+
+#endif
