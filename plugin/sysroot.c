@@ -116,6 +116,9 @@ int sysroot_write_u64(int root, const char *path, uint64_t value)
 
 	if (fd < 0)
 		return fd;
+	/* Since Linux 6.16 a limit of cgroup v2 that is written without waiting
+	 * stands, but what is in use may stay above it. */
+	(void)fcntl(fd, F_SETFL, 0);
 	do
 		n = write(fd, text, (size_t)len);
 	while (n < 0 && errno == EINTR);
