@@ -95,6 +95,19 @@ static bool is_step(struct span name)
 	return true;
 }
 
+/* As Slurm 26.05 names a job's directory: 's' and 13 digits of base 32. */
+static bool is_sluid(struct span name)
+{
+	static const char digit[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+	if (name.len != 14 || name.at[0] != 's')
+		return false;
+	for (size_t i = 1; i < name.len; i++)
+		if (!memchr(digit, name.at[i], sizeof(digit) - 1))
+			return false;
+	return true;
+}
+
 bool procfs_split(struct span path, uint32_t job, size_t *job_len,
 		  size_t *step_len)
 {
@@ -102,13 +115,13 @@ bool procfs_split(struct span path, uint32_t job, size_t *job_len,
 	char wanted[16];
 
 	snprintf(wanted, sizeof(wanted), "job_%" PRIu32, job);
-	while (cut(&rest, '/', &name)) {
-		if (span_is(parent, wanted) && is_step(name)) {
-			*job_len = (size_t)(name.at - path.at) - 1;
-			*step_len = *job_len + 1 + name.len;
-			return true;
-		}
-		parent = name;
+	for (; cut(&rest, '/', &name); parent = name) {
+		if (!is_step(name) ||
+		    !(span_starts(parent, "job_") || is_sluid(parent)))
+			continue;
+		*job_len = (size_t)(name.at - path.at) - 1;
+		*step_len = *job_len + 1 + name.len;
+		return span_is(parent, wanted) || is_sluid(parent);
 	}
 	return false;
 }
@@ -256,18 +269,19 @@ bool procfs_key_u64(const char *text, size_t len, const char *key,
 	return false;
 }
 
-bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes)
+static bool meminfo(const char *text, size_t len, const char *key,
+		    uint64_t *bytes)
 {
-	static const char key[] = "MemTotal:";
 	struct span rest = { text, len }, line;
+	size_t key_len = strlen(key);
 	uint64_t kib;
 	size_t n;
 
 	while (cut(&rest, '\n', &line)) {
 		if (!span_starts(line, key))
 			continue;
-		line.at += sizeof(key) - 1;
-		line.len -= sizeof(key) - 1;
+		line.at += key_len;
+		line.len -= key_len;
 		while (line.len > 0 && line.at[0] == ' ') {
 			line.at++;
 			line.len--;
@@ -281,4 +295,14 @@ bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes)
 		return true;
 	}
 	return false;
+}
+
+bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes)
+{
+	return meminfo(text, len, "MemTotal:", bytes);
+}
+
+bool procfs_swap_total(const char *text, size_t len, uint64_t *bytes)
+{
+	return meminfo(text, len, "SwapTotal:", bytes);
 }

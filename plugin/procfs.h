@@ -35,10 +35,12 @@ int procfs_cgroup(const char *text, size_t len, const char *controller,
 
 /*
  * Splits the cgroup path of a task of job JOB at Slurm's directories: PATH[0,
- * *job_len) is the job's and PATH[0, *step_len) the step's, which is the first
- * "step_*" whose parent is "job_JOB". Both are found by their names in the path
- * and never composed, since what stands above them differs with Slurm's version
- * and configuration. Returns false if there are none.
+ * *job_len) is the job's and PATH[0, *step_len) the step's, a "step_*" whose
+ * parent is "job_JOB", or a SLUID, which does not tell the job. Both are found
+ * by their names in the path and never composed, since what stands above them
+ * differs with Slurm's version and configuration. The first such pair counts:
+ * below it directories may be a user's. Returns false if there is none, or if
+ * it is another job's.
  */
 bool procfs_split(struct span path, uint32_t job, size_t *job_len,
 		  size_t *step_len);
@@ -81,7 +83,8 @@ bool procfs_u64(const char *text, size_t len, uint64_t *value);
 bool procfs_key_u64(const char *text, size_t len, const char *key,
 		    uint64_t *value);
 
-/* MemTotal of /proc/meminfo in bytes. */
+/* MemTotal and SwapTotal of /proc/meminfo, in bytes. */
 bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes);
+bool procfs_swap_total(const char *text, size_t len, uint64_t *bytes);
 
 #endif

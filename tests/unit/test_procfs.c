@@ -86,8 +86,18 @@ static const struct {
 	{ "/job_17/step_0/user/task_0", "/job_17", "/job_17/step_0" },
 	/* The first pair is Slurm's, what follows may be the user's. */
 	{ JOB "/step_0/task_0/job_17/step_9", JOB, JOB "/step_0" },
-	{ "/job_16/step_0/job_17/step_1", "/job_16/step_0/job_17",
-	  "/job_16/step_0/job_17/step_1" },
+	{ "/job_16/step_0/job_17/step_1", NULL, NULL },
+	{ "/job_16/step_0/s409M8184CQC00/step_1", NULL, NULL },
+	{ "/x.slice/y.scope/s409M8184CQC00/step_0/user/task_0",
+	  "/x.slice/y.scope/s409M8184CQC00",
+	  "/x.slice/y.scope/s409M8184CQC00/step_0" },
+	{ "/s409M8184CQC00/step_0/job_18/step_0", "/s409M8184CQC00",
+	  "/s409M8184CQC00/step_0" },
+	{ "/s409M8184CQC0/step_0", NULL, NULL },
+	{ "/s409M8184CQC000/step_0", NULL, NULL },
+	{ "/s409M8184CQCU0/step_0", NULL, NULL },
+	{ "/s409m8184cqc00/step_0", NULL, NULL },
+	{ "/S409M8184CQC00/step_0", NULL, NULL },
 	{ "/slurm/uid_0/job_170/step_0", NULL, NULL },
 	{ "/slurm/uid_0/job_1/step_0", NULL, NULL },
 	{ "/slurm/uid_0/xjob_17/step_0", NULL, NULL },
@@ -333,7 +343,8 @@ END_TEST
 START_TEST(mem_total)
 {
 	static const char text[] = "MemTotal:        1892528 kB\n"
-				   "MemFree:          100 kB\n";
+				   "SwapCached:          3 kB\n"
+				   "SwapTotal:        1024 kB\n";
 	static const char *const bad[] = {
 		"",
 		"MemTotal:",
@@ -348,6 +359,9 @@ START_TEST(mem_total)
 
 	ck_assert(procfs_mem_total(text, sizeof(text) - 1, &v));
 	ck_assert_uint_eq(v, UINT64_C(1892528) * 1024);
+	ck_assert(procfs_swap_total(text, sizeof(text) - 1, &v));
+	ck_assert_uint_eq(v, UINT64_C(1024) * 1024);
+	ck_assert(!procfs_swap_total(text, 30, &v));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(!procfs_mem_total(bad[i], strlen(bad[i]), &v),
 			      "%s", bad[i]);
@@ -384,6 +398,7 @@ START_TEST(mangled)
 				procfs_cgroup(copy, len, NULL, &s);
 				procfs_mount(copy, len, "memory", &m);
 				procfs_mem_total(copy, len, &v);
+				procfs_swap_total(copy, len, &v);
 				procfs_key_u64(copy, len, "oom_kill", &v);
 				copy[at] = old;
 			}
