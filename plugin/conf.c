@@ -272,6 +272,7 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e)
 {
 	const char *eq = len > 0 ? memchr(word, '=', len) : NULL;
 	size_t key_len = eq ? (size_t)(eq - word) : len;
+	const struct conf before = *c;
 	char quoted[ERR_QUOTE_MAX];
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -284,7 +285,10 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e)
 			return err_set(e, "plugstack.conf: %s= is given twice",
 				       keys[i].key);
 		c->seen |= bit;
-		return keys[i].set(c, eq + 1, len - key_len - 1, e);
+		if (keys[i].set(c, eq + 1, len - key_len - 1, e) == 0)
+			return 0;
+		*c = before;
+		return -1;
 	}
 	return err_set(e,
 		       "plugstack.conf: '%s' is not an argument of "

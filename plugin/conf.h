@@ -58,7 +58,8 @@ struct conf {
 /* The defaults. */
 void conf_init(struct conf *c);
 
-/* Applies one word of LEN bytes. Returns 0, or -1 and a sentence in E. */
+/* Applies one word of LEN bytes. Returns 0, or -1 and a sentence in E; C is as
+ * it was then. */
 int conf_arg(struct conf *c, const char *word, size_t len, struct err *e);
 
 /*
