@@ -59,7 +59,7 @@ enum size_status size_parse(const char *text, size_t len, struct size *out)
 		else
 			whole = whole * 10 + digit;
 	}
-	if (i == 0)
+	if (i == 0 || len > SIZE_SPELLED_MAX)
 		return SIZE_SPELLING;
 	if (i < len && text[i] == '.') {
 		size_t first = ++i;

@@ -38,7 +38,11 @@ enum size_status {
  * a missing digit on either side of the point are refused. Digits of the
  * fraction beyond the sixth are dropped, so the result is never above what was
  * written. OUT is written upon SIZE_OK only.
+ *
+ * More than SIZE_SPELLED_MAX characters are refused, however good: a caller who
+ * bounds what he hands over must not have its end dropped unseen.
  */
+#define SIZE_SPELLED_MAX 64
 enum size_status size_parse(const char *text, size_t len, struct size *out);
 
 /* SIZE in bytes, where ALL is what a share is of; rounded down. */

@@ -133,7 +133,8 @@ START_TEST(any_byte_is_survived)
 
 		memset(text, '9', sizeof(text));
 		ck_assert_int_eq(size_parse(text, len, &s),
-				 len == 0    ? SIZE_SPELLING
+				 len == 0 || len > SIZE_SPELLED_MAX
+					 ? SIZE_SPELLING
 				 : len <= 12 ? SIZE_OK
 					     : SIZE_TOO_LARGE);
 	}
