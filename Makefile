@@ -9,6 +9,7 @@
 #   examples/*.c       a program each; *_mpi.c need MPI; those without a main
 #                      are parts of gbm_sim
 #   tests/unit/test_*.c     a Check program each
+#   tests/fuzz/fuzz_*.c     one for `make fuzz`, and one that replays its corpus
 #   tests/{mpi,slurm,stats}/*.c   programs that the tests there run
 #   bench/peer_*       a program each, made to be fast whatever that takes
 #
@@ -22,11 +23,11 @@ all:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
 .PHONY: check-unit check-isa check-build check-mpi check-slurm run-check run-demo
-.PHONY: bench run-bench check-long run-check-long
+.PHONY: bench run-bench check-long run-check-long fuzz
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-long bench clean distclean tags style help
+goals_without_config := deps demo check check-long bench fuzz clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -141,6 +142,9 @@ MPI_PROGRAMS := $(if $(MPICC),$(filter %/gbm_sim %_mpi,$(PROGRAMS)))
 UNIT_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 UNIT_PARTS := $(patsubst %.c,$(B)/%.o,\
 	$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+FUZZ_TARGETS := $(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_REPLAYS := $(FUZZ_TARGETS:%=$(B)/%)
+FUZZERS := $(FUZZ_TARGETS:tests/fuzz/%=build-fuzz/%)
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
 SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
 
@@ -188,7 +192,7 @@ test_env = GBM_SRCDIR='$(CURDIR)' GBM_BUILD='$(abspath $(B))' \
 run_tests = @$(test_env) tests/run.sh
 
 check-unit: ## Unit tests and lint: seconds, no root, no daemons
-check-unit: need-check $(UNIT_TESTS)
+check-unit: need-check $(UNIT_TESTS) $(FUZZ_REPLAYS)
 	$(run_tests) unit
 
 check-isa: config.mk ## The same bits by every compiler and instruction set
@@ -203,7 +207,7 @@ check-mpi: all $(MPI_HELPERS) ## Tests under mpirun
 check-slurm: all $(SLURM_HELPERS) ## Tests on a private Slurm cluster (root)
 	$(run_tests) slurm
 
-run-check: all need-check $(UNIT_TESTS) $(MPI_HELPERS) $(SLURM_HELPERS)
+run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) $(SLURM_HELPERS)
 	$(run_tests) unit isa build mpi slurm
 
 .PHONY: need-check
@@ -218,6 +222,11 @@ check-long: ## Statistical quality: dieharder, 10^10 normals; hours
 
 run-check-long: $(STATS_PROGRAMS)
 	$(run_tests) stats
+
+# FUZZ_SECONDS= for each target; FUZZ_TARGETS=tests/fuzz/fuzz_size for one.
+FUZZ_SECONDS := 60
+fuzz: $(FUZZERS) ## Made-up input for the plugin's parsers (clang)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZERS)
 
 # A peer whose package cannot be had is left out, aloud.
 bench: ## Install packages, build, race the peers on one core
@@ -356,6 +365,22 @@ $(B)/tests/parts/%.a:
 $(UNIT_TESTS): $(B)/%: $(B)/%.o $(UNIT_PARTS) $(TEST_PARTS) $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^) $(CHECK_LIBS) $(number_libs)
+
+$(FUZZ_REPLAYS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(TEST_PARTS) \
+		$(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^)
+
+# Always by clang, which brings libFuzzer, and without configure.
+FUZZ_CC := clang
+fuzz_parts := $(filter-out plugin/spank_%,$(wildcard plugin/*.c))
+$(FUZZERS): build-fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(fuzz_parts) \
+		$(wildcard plugin/*.h)
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=c11 -g -O1 -I. -D_FILE_OFFSET_BITS=64 \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(fuzz_parts)
 
 # They compute on what the kernels give: no bits of ours depend on these flags.
 $(STATS_PROGRAMS:%=%.o): dir_cflags += -O3 -march=native

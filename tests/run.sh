@@ -133,7 +133,7 @@ for GBM_SUITE in "${@:-unit}"; do
   case $GBM_SUITE in
   unit)
     tests=(tests/lint/*.t tests/kat/*.t)
-    for source in tests/unit/test_*.c; do
+    for source in tests/unit/test_*.c tests/fuzz/fuzz_*.c; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;

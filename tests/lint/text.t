@@ -7,10 +7,10 @@ cd "$(dirname "$0")/../.." || exit
 
 mapfile -t files < <(tree_files)
 
-# Captured from other systems: as they were.
+# Captured from other systems, or read by programs: as they were.
 own() {
   printf '%s\n' "${files[@]}" |
-    grep -vE '^(COPYING$|tests/fixtures/)'
+    grep -vE '^(COPYING$|tests/(fixtures|fuzz/corpus)/)'
 }
 
 licensed() {
