@@ -22,13 +22,14 @@ size_t cap_size(uint32_t n_tasks)
 }
 
 void cap_init(struct cap_step *c, const struct cap_host *host, const char *node,
-	      uint32_t job, uint32_t n_tasks, const struct limits *job_want,
-	      const struct limits *step_want)
+	      uint32_t job, uint32_t n_tasks, enum conf_fallback fallback,
+	      const struct limits *job_want, const struct limits *step_want)
 {
 	c->host = *host;
 	snprintf(c->node, sizeof(c->node), "%s", node);
 	c->job = job;
 	c->n_tasks = n_tasks;
+	c->fallback = fallback;
 	c->has_job = job_want != NULL;
 	if (job_want)
 		c->job_want = *job_want;

@@ -38,6 +38,7 @@ struct cap_step {
 	char node[CAP_NODE_MAX];
 	uint32_t job;
 	uint32_t n_tasks;
+	enum conf_fallback fallback; /* where there is no memory cgroup */
 	bool has_job; /* the job has limits, not the step alone */
 	struct limits job_want;
 	struct limits step_want; /* at most the job's */
@@ -62,8 +63,8 @@ size_t cap_size(uint32_t n_tasks);
  * directory is left alone. The root in HOST stays the caller's.
  */
 void cap_init(struct cap_step *c, const struct cap_host *host, const char *node,
-	      uint32_t job, uint32_t n_tasks, const struct limits *job_want,
-	      const struct limits *step_want);
+	      uint32_t job, uint32_t n_tasks, enum conf_fallback fallback,
+	      const struct limits *job_want, const struct limits *step_want);
 
 /* No task of this step may run, because of WHY; the first reason stays. */
 void cap_refuse(struct cap_step *c, const char *why);

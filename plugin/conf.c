@@ -196,16 +196,22 @@ static int set_oom(struct conf *c, const char *value, size_t len, struct err *e)
 	return 0;
 }
 
+static const char *const reports[] = { [REPORT_OFF] = "off",
+				       [REPORT_SUMMARY] = "summary",
+				       [REPORT_JSON] = "json" };
+
 bool conf_report_word(const char *text, size_t len, enum conf_report *out)
 {
-	static const char *const words[] = { [REPORT_OFF] = "off",
-					     [REPORT_SUMMARY] = "summary",
-					     [REPORT_JSON] = "json" };
-	int i = find_word(text, len, words, 3);
+	int i = find_word(text, len, reports, 3);
 
 	if (i >= 0)
 		*out = (enum conf_report)i;
 	return i >= 0;
+}
+
+const char *conf_report_text(enum conf_report report)
+{
+	return reports[report];
 }
 
 static int set_report(struct conf *c, const char *value, size_t len,

@@ -76,5 +76,6 @@ uint64_t conf_usable(const struct conf *c, uint64_t total);
 
 /* Reads "off", "summary" or "json". Returns whether TEXT is one of these. */
 bool conf_report_word(const char *text, size_t len, enum conf_report *out);
+const char *conf_report_text(enum conf_report report);
 
 #endif

@@ -72,6 +72,29 @@ int policy_swap(struct request *r, const char *name, const char *text,
 	}
 }
 
+int policy_report(struct request *r, const char *name, const char *text,
+		  size_t len, struct err *e)
+{
+	char quoted[ERR_QUOTE_MAX];
+
+	if (!conf_report_word(text, len, &r->report))
+		return err_set(e,
+			       "%s=%s is not known: give off, summary or json",
+			       name, err_quote(quoted, text, len));
+	r->has_report = true;
+	return 0;
+}
+
+enum conf_report policy_tells(const struct request *r, const struct conf *c,
+			      const enum conf_report *job)
+{
+	if (r->has_report)
+		return r->report;
+	if (job)
+		return *job;
+	return r->has_cap ? c->report : REPORT_OFF;
+}
+
 int policy_resolve(const struct request *r, const struct conf *c,
 		   uint64_t mem_total, struct limits *out, struct err *e)
 {

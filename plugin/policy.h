@@ -24,8 +24,10 @@
 struct request {
 	bool has_cap;
 	bool has_swap;
+	bool has_report;
 	struct size cap;
 	struct swap swap;
+	enum conf_report report;
 };
 
 struct limits {
@@ -42,6 +44,15 @@ int policy_cap(struct request *r, const struct conf *c, const char *name,
 	       const char *text, size_t len, struct err *e);
 int policy_swap(struct request *r, const char *name, const char *text,
 		size_t len, struct err *e);
+int policy_report(struct request *r, const char *name, const char *text,
+		  size_t len, struct err *e);
+
+/*
+ * How a job that asks for R, or a step of a job that has JOB (else NULL), is
+ * reported on: not at all, unless a cap or a report was asked for.
+ */
+enum conf_report policy_tells(const struct request *r, const struct conf *c,
+			      const enum conf_report *job);
 
 /*
  * The limits of R, which has a cap, on a node with MEM_TOTAL bytes of RAM:

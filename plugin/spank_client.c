@@ -49,8 +49,8 @@ int client_init(spank_t sp, int ac, char **av)
 		return -1;
 	}
 	if (gbm_register_options(sp) < 0) {
-		gbm_say("Slurm did not take the options --gbm-mem-cap and "
-			"--gbm-swap");
+		gbm_say("Slurm did not take the options --gbm-mem-cap, "
+			"--gbm-swap and --gbm-mem-report");
 		return -1;
 	}
 	/* Inside a job Slurm's own variable holds the job's value already. */

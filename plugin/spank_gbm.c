@@ -40,9 +40,14 @@ static char swap_arg[] = "none|SIZE|allow";
 static char swap_usage[] = "swap that the job may use beyond --gbm-mem-cap "
 			   "(default none)";
 
+static char report_name[] = "gbm-mem-report";
+static char report_arg[] = "off|summary|json";
+static char report_usage[] = "what to print of the job's memory at its end";
+
 struct spank_option options[N_OPTIONS] = {
 	{ cap_name, cap_arg, cap_usage, 1, OPT_CAP, option_given },
 	{ swap_name, swap_arg, swap_usage, 1, OPT_SWAP, option_given },
+	{ report_name, report_arg, report_usage, 1, OPT_REPORT, option_given },
 };
 
 const struct option_names option_names[N_OPTIONS] = {
@@ -50,6 +55,8 @@ const struct option_names option_names[N_OPTIONS] = {
 	  "SLURM_SPANK__SLURM_SPANK_OPTION_gbm_gbm_mem_cap" },
 	{ "--gbm-swap", "SLURM_GBM_SWAP",
 	  "SLURM_SPANK__SLURM_SPANK_OPTION_gbm_gbm_swap" },
+	{ "--gbm-mem-report", "SLURM_GBM_MEM_REPORT",
+	  "SLURM_SPANK__SLURM_SPANK_OPTION_gbm_gbm_mem_report" },
 };
 
 void gbm_say(const char *text)
@@ -62,9 +69,15 @@ int gbm_parse_option(int which, const char *name, const char *value,
 {
 	size_t len = strnlen(value, VALUE_MAX);
 
-	if (which == OPT_CAP)
+	switch (which) {
+	case OPT_CAP:
 		return policy_cap(&gbm.request, &gbm.conf, name, value, len, e);
-	return policy_swap(&gbm.request, name, value, len, e);
+	case OPT_SWAP:
+		return policy_swap(&gbm.request, name, value, len, e);
+	case OPT_REPORT:
+	default:
+		return policy_report(&gbm.request, name, value, len, e);
+	}
 }
 
 void gbm_root_option(int which, const char *value)

@@ -19,7 +19,7 @@
 
 #define ROOT_UID ((uid_t)0)
 
-enum { OPT_CAP, OPT_SWAP, N_OPTIONS };
+enum { OPT_CAP, OPT_SWAP, OPT_REPORT, N_OPTIONS };
 
 /* How a user may set an option without the command line, and where Slurm looks
  * for it. */

@@ -26,6 +26,7 @@ static void make_state(struct state *s, uint32_t job, uint32_t uid, int root)
 	memset(s, 0, sizeof(*s));
 	s->job = job;
 	s->uid = uid;
+	s->report = policy_tells(&gbm.request, &gbm.conf, NULL);
 	if (gbm.option_bad.text[0] != '\0') {
 		s->refused = true;
 		s->reason = gbm.option_bad;

@@ -32,6 +32,7 @@ static struct {
 	uint32_t job, node_id;
 	uint32_t exited; /* tasks */
 	uint64_t asked;	 /* cap that this step asked for, in bytes, or 0 */
+	enum conf_report report;
 	bool batch;
 	bool first; /* likely the first step of the job */
 } step = { .root = -1 };
@@ -92,6 +93,8 @@ static int find_limits(const char *node, uint32_t uid, bool carries_job,
 	*has_job = found > 0;
 	if (*has_job)
 		*job = state.limits;
+	step.report = policy_tells(&gbm.request, &gbm.conf,
+				   *has_job ? &state.report : NULL);
 	return policy_step(&gbm.request, &gbm.conf, *has_job ? job : NULL,
 			   gbm_mem_total(step.root), own, &step.asked, e);
 }
@@ -137,7 +140,7 @@ int step_post_opt(spank_t sp)
 	step.page = page;
 	where.root = step.root;
 	where.self = getpid();
-	cap_init(step.page, &where, node, step.job, n_tasks,
+	cap_init(step.page, &where, node, step.job, n_tasks, gbm.conf.fallback,
 		 has_job ? &job : NULL, &own);
 	if (rc < 0)
 		cap_refuse(step.page, e.text);
@@ -252,7 +255,7 @@ int step_task_exit(spank_t sp)
 	if (killed)
 		gbm_say(text);
 	/* Later is too late: at exit stderr is closed and the cgroup gone. */
-	if (++step.exited == step.page->n_tasks)
+	if (++step.exited == step.page->n_tasks && step.report != REPORT_OFF)
 		gbm_say(cap_summary(step.page, text));
 	/* Where Slurm constrains no memory itself, srun learns of a SIGKILL and
 	 * at once stops listening: let the text arrive first. */

@@ -42,8 +42,9 @@ size_t state_format(const struct state *s, char out[STATE_TEXT_MAX])
 				 s->limits.swap.bytes);
 		n = snprintf(out, STATE_TEXT_MAX,
 			     VERSION "job %" PRIu32 "\nuid %" PRIu32
-				     "\ncap %" PRIu64 "\nswap %s\n",
-			     s->job, s->uid, s->limits.cap, swap);
+				     "\ncap %" PRIu64 "\nswap %s\nreport %s\n",
+			     s->job, s->uid, s->limits.cap, swap,
+			     conf_report_text(s->report));
 	}
 	return n > 0 && n < STATE_TEXT_MAX ? (size_t)n : 0;
 }
@@ -124,7 +125,10 @@ bool state_parse(const char *text, size_t len, struct state *s)
 	return take_u64(&rest, "cap", INT64_MAX, &s->limits.cap) &&
 	       s->limits.cap > 0 && s->limits.cap % SIZE_ROUND == 0 &&
 	       take(&rest, "swap", &value) &&
-	       parse_swap(value, &s->limits.swap) && rest.len == 0;
+	       parse_swap(value, &s->limits.swap) &&
+	       take(&rest, "report", &value) &&
+	       conf_report_word(value.at, value.len, &s->report) &&
+	       rest.len == 0;
 }
 
 /* Root's, or this test's; writable by nobody else, unless like /tmp. */

@@ -28,6 +28,7 @@ struct state {
 	bool refused; /* the job's option was bad: REASON, and no limits */
 	struct err reason;
 	struct limits limits;
+	enum conf_report report;
 };
 
 /*

@@ -95,7 +95,7 @@ static struct cap_step *step_of(const struct limits *job,
 	struct cap_step *c = calloc(1, cap_size(2));
 
 	ck_assert_ptr_nonnull(c);
-	cap_init(c, &host, "pi1", 17, 2, job, step);
+	cap_init(c, &host, "pi1", 17, 2, FALLBACK_RLIMIT, job, step);
 	return c;
 }
 
@@ -639,7 +639,7 @@ START_TEST(longest_texts_fit)
 	node[sizeof(node) - 1] = '\0';
 	c = calloc(1, cap_size(2));
 	ck_assert_ptr_nonnull(c);
-	cap_init(c, &host, node, 17, 2, &l, &l);
+	cap_init(c, &host, node, 17, 2, FALLBACK_RLIMIT, &l, &l);
 	cap_place(c, 0, TASK);
 	ck_assert_ptr_null(cap_verdict(c, 0));
 	put_u64(JOB, "memory.max_usage_in_bytes", UINT64_MAX);

@@ -131,6 +131,45 @@ START_TEST(swaps_refused)
 }
 END_TEST
 
+static int report(struct request *r, const char *text, struct err *e)
+{
+	return policy_report(r, "--gbm-mem-report", text, strlen(text), e);
+}
+
+START_TEST(report_values)
+{
+	struct request r = { 0 };
+	struct err e = { { 0 } };
+
+	ck_assert_int_eq(report(&r, "json", &e), 0);
+	ck_assert(r.has_report && r.report == REPORT_JSON);
+	ck_assert_int_eq(report(&r, "yes", &e), -1);
+	ck_assert_str_eq(e.text, "--gbm-mem-report=yes is not known: give off, "
+				 "summary or json");
+	ck_assert(r.has_report && r.report == REPORT_JSON);
+	ck_assert_int_eq(report(&r, "off", &e), 0);
+	ck_assert_int_eq(r.report, REPORT_OFF);
+	ck_assert_int_eq(report(&r, "", &e), -1);
+}
+END_TEST
+
+START_TEST(who_is_reported_on)
+{
+	static const enum conf_report json = REPORT_JSON;
+	struct request r = { 0 };
+	struct err e;
+
+	ck_assert_int_eq(policy_tells(&r, &conf, NULL), REPORT_OFF);
+	ck_assert_int_eq(policy_tells(&r, &conf, &json), REPORT_JSON);
+	ck_assert_int_eq(cap(&r, "100M", &e), 0);
+	ck_assert_int_eq(policy_tells(&r, &conf, NULL), REPORT_SUMMARY);
+	ck_assert_int_eq(policy_tells(&r, &conf, &json), REPORT_JSON);
+	ck_assert_int_eq(report(&r, "off", &e), 0);
+	ck_assert_int_eq(policy_tells(&r, &conf, NULL), REPORT_OFF);
+	ck_assert_int_eq(policy_tells(&r, &conf, &json), REPORT_OFF);
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	uint64_t total, cap; /* 0: refused */
@@ -238,6 +277,8 @@ int main(void)
 	tcase_add_test(tc, admin_minimum);
 	LOOP(tc, swap_values, swaps);
 	LOOP(tc, swaps_refused, bad_swaps);
+	tcase_add_test(tc, report_values);
+	tcase_add_test(tc, who_is_reported_on);
 	LOOP(tc, resolves, resolved);
 	LOOP(tc, step_against_job, steps);
 	suite_add_tcase(s, tc);

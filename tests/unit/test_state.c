@@ -18,7 +18,7 @@
 #define M (UINT64_C(1) << 20)
 
 static const char full[] = "gbm-state 1\njob 17\nuid 1000\ncap 1572864000\n"
-			   "swap none\n";
+			   "swap none\nreport off\n";
 
 START_TEST(round_trips)
 {
@@ -30,6 +30,7 @@ START_TEST(round_trips)
 	size_t len;
 
 	in.limits.cap = 1500 * M;
+	in.report = REPORT_JSON;
 	for (size_t i = 0; i < sizeof(swaps) / sizeof(swaps[0]); i++) {
 		in.limits.swap = swaps[i];
 		len = state_format(&in, text);
@@ -38,7 +39,8 @@ START_TEST(round_trips)
 		ck_assert(out.job == in.job && out.uid == in.uid &&
 			  !out.refused && out.limits.cap == in.limits.cap &&
 			  out.limits.swap.mode == swaps[i].mode &&
-			  out.limits.swap.bytes == swaps[i].bytes);
+			  out.limits.swap.bytes == swaps[i].bytes &&
+			  out.report == in.report);
 	}
 	in.refused = true;
 	err_set(&in.reason, "%s", "--gbm-mem-cap=x is not a size");
@@ -57,34 +59,48 @@ END_TEST
 static const char *const damaged[] = {
 	"",
 	"gbm-state 1\n",
-	"gbm-state 2\njob 17\nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 11\njob 17\nuid 1000\ncap 1572864000\nswap none\n",
-	"job 17\nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 1\nuid 1000\njob 17\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob 17\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob 4294967296\nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob -1\nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob \nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob max\nuid 1000\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob 17\nuid max\ncap 1572864000\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap max\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 0\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864001\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1500M\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 18446744073709486080\nswap none\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap maybe\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap max\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap 0\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap 5\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\n\n",
-	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\nx 1\n",
+	"gbm-state 2\njob 17\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"gbm-state 11\njob 17\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"job 17\nuid 1000\ncap 1572864000\nswap none\nreport off\n",
+	"gbm-state 1\nuid 1000\njob 17\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob 17\ncap 1572864000\nswap none\nreport off\n",
+	"gbm-state 1\njob 4294967296\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob -1\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob \nuid 1000\ncap 1572864000\nswap none\nreport off\n",
+	"gbm-state 1\njob max\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid max\ncap 1572864000\nswap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap max\nswap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 0\nswap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864001\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1500M\nswap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 18446744073709486080\n"
+	"swap none\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\n"
+	"swap maybe\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap max\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap 0\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap 5\nreport off\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\nreport off",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\n\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\n"
+	"swap none\nreport off\nx 1\n",
 	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\ncap 1572864000\n",
 	"gbm-state 1\njob 17\nuid 1000\nrefused \n",
 	"gbm-state 1\njob 17\nuid 1000\nrefused a\tb\n",
 	"gbm-state 1\njob 17\nuid 1000\nrefused a\ncap 1572864000\n",
 	"gbm-state 1\r\njob 17\r\nuid 1000\r\ncap 1572864000\r\nswap none\r\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\nreport \n",
+	"gbm-state 1\njob 17\nuid 1000\ncap 1572864000\nswap none\nreport no\n",
 };
 
 START_TEST(damaged_texts)
