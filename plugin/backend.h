@@ -4,7 +4,7 @@
  * table in turn whether a task is its own, and then uses that one for the whole
  * step; it holds no special case for any.
  *
- * All functions run as root in slurmstepd, allocate nothing, keep no state and
+ * The functions run as root in slurmstepd, allocate nothing, keep no state and
  * touch only files below host->root. A directory is a path relative to it.
  * Those that can fail return -1 and put into E what is wrong, worded to follow
  * "job 17 on pi03: ".
@@ -44,10 +44,14 @@ struct cap_limit {
 	bool foreign; /* lower than what was wanted: not ours, Slurm's */
 };
 
+#define CAP_UNKNOWN UINT64_MAX /* the kernel does not tell */
+
 struct cap_events {
-	uint64_t kills; /* processes of this very directory, killed for want */
-	uint64_t peak;	/* bytes, most ever used */
-	bool full;	/* its own limit has been reached */
+	uint64_t kills;	    /* processes of this very directory, for want */
+	uint64_t peak;	    /* bytes, most ever used, or CAP_UNKNOWN */
+	uint64_t swap;	    /* bytes in use now, or CAP_UNKNOWN */
+	uint64_t swap_peak; /* bytes, most ever used, or CAP_UNKNOWN */
+	bool full;	    /* its own limit has been reached */
 };
 
 struct cap_backend {
@@ -74,7 +78,7 @@ struct cap_backend {
 
 	/*
 	 * What SWAP needs in the task's own directory, beyond apply() in those
-	 * above it.
+	 * above it. May be NULL.
 	 */
 	int (*apply_task)(const struct cap_host *host, const char *dir,
 			  const struct swap *swap, struct err *e);
@@ -84,8 +88,22 @@ struct cap_backend {
 		     uint64_t *bytes, struct err *e);
 
 	/*
-	 * Counters since DIR was made. What cannot be read is 0: they explain,
-	 * they decide nothing.
+	 * In the task itself, as its user and about to run the program: what a
+	 * process must set for itself so that a step of N_TASKS tasks on this
+	 * node keeps to CAP bytes. The only slot that is not called as root.
+	 * May be NULL.
+	 */
+	int (*enter)(uint64_t cap, uint32_t n_tasks, struct err *e);
+
+	/*
+	 * How weakly CAP is kept, worded to follow "on pi03 there is no memory
+	 * cgroup: ". NULL where it is kept in full.
+	 */
+	void (*notice)(uint64_t cap, uint32_t n_tasks, char *out, size_t size);
+
+	/*
+	 * Counters since DIR was made. Kills that cannot be read are 0: they
+	 * explain, they decide nothing.
 	 */
 	void (*events)(const struct cap_host *host, const char *dir,
 		       struct cap_events *out);
@@ -93,6 +111,10 @@ struct cap_backend {
 
 extern const struct cap_backend cap_cgroup1;
 extern const struct cap_backend cap_cgroup2;
+
+/* For nodes on which none of the above finds its own. */
 extern const struct cap_backend cap_rlimit;
+extern const struct cap_backend cap_refuse_all;
+extern const struct cap_backend cap_off;
 
 #endif

@@ -9,11 +9,16 @@
 
 #include "plugin/banned.h"
 
-/* In the order in which they are asked; the last one takes everything. */
-static const struct cap_backend *const backends[] = {
+/* In the order in which they are asked; after them, the fallback. */
+static const struct cap_backend *const cgroups[] = {
 	&cap_cgroup1,
 	&cap_cgroup2,
-	&cap_rlimit,
+};
+
+static const struct cap_backend *const fallbacks[] = {
+	[FALLBACK_RLIMIT] = &cap_rlimit,
+	[FALLBACK_REFUSE] = &cap_refuse_all,
+	[FALLBACK_OFF] = &cap_off,
 };
 
 size_t cap_size(uint32_t n_tasks)
@@ -21,15 +26,17 @@ size_t cap_size(uint32_t n_tasks)
 	return sizeof(struct cap_step) + n_tasks * sizeof(struct cap_task);
 }
 
-void cap_init(struct cap_step *c, const struct cap_host *host, const char *node,
-	      uint32_t job, uint32_t n_tasks, enum conf_fallback fallback,
-	      const struct limits *job_want, const struct limits *step_want)
+void cap_init(struct cap_step *c, const struct cap_host *host,
+	      const struct conf *conf, const char *node, uint32_t job,
+	      uint32_t n_tasks, const struct limits *job_want,
+	      const struct limits *step_want)
 {
 	c->host = *host;
 	snprintf(c->node, sizeof(c->node), "%s", node);
 	c->job = job;
 	c->n_tasks = n_tasks;
-	c->fallback = fallback;
+	c->fallback = conf->fallback;
+	c->warn = conf->warn;
 	c->has_job = job_want != NULL;
 	if (job_want)
 		c->job_want = *job_want;
@@ -57,24 +64,40 @@ static const char *step_name(const struct cap_step *c)
 	return name ? name + 1 : "?";
 }
 
+/* As a probe. A task that is elsewhere than slurmstepd has been moved there by
+ * its user, and must not be kept less strictly for it. */
+static int ask(const struct cap_step *c, const struct cap_backend *backend,
+	       pid_t pid, struct cap_place *place, struct err *e)
+{
+	int rc = backend->probe(&c->host, pid, c->job, place, e);
+
+	if (rc == 0 &&
+	    backend->probe(&c->host, c->host.self, c->job, place, e) > 0)
+		return err_set(e, "a task is in no cgroup of the job");
+	return rc;
+}
+
 static int find(struct cap_step *c, pid_t pid, struct cap_place *place,
 		struct err *e)
 {
+	const struct cap_backend *backend = c->backend;
 	int rc = 0;
 
-	if (c->backend)
-		rc = c->backend->probe(&c->host, pid, c->job, place, e);
-	for (size_t i = 0;
-	     !c->backend && i < sizeof(backends) / sizeof(backends[0]); i++) {
-		rc = backends[i]->probe(&c->host, pid, c->job, place, e);
-		if (rc < 0)
-			return -1;
-		if (rc > 0)
-			c->backend = backends[i];
+	if (backend) {
+		rc = ask(c, backend, pid, place, e);
+		return rc == 0 ? err_set(e, "its tasks are in different "
+					    "hierarchies of cgroups")
+			       : rc;
 	}
-	if (rc == 0)
-		return err_set(e, "a task is in no cgroup of the job");
-	return rc < 0 ? -1 : 0;
+	for (size_t i = 0; i < sizeof(cgroups) / sizeof(cgroups[0]); i++) {
+		rc = ask(c, cgroups[i], pid, place, e);
+		if (rc > 0)
+			c->backend = cgroups[i];
+		if (rc != 0)
+			return rc;
+	}
+	c->backend = fallbacks[c->fallback];
+	return c->backend->probe(&c->host, pid, c->job, place, e);
 }
 
 /* The job first: its limit protects the node. */
@@ -108,6 +131,7 @@ static int place_task(struct cap_step *c, int task, pid_t pid, struct err *e)
 	struct cap_events events;
 	struct cap_task *t;
 	size_t leaf_len;
+	bool first = !c->backend;
 	int rc;
 
 	if (task != CAP_EXTERN && (task < 0 || (uint32_t)task >= c->n_tasks))
@@ -115,7 +139,7 @@ static int place_task(struct cap_step *c, int task, pid_t pid, struct err *e)
 			       task, c->n_tasks);
 	if (find(c, pid, &place, e) < 0)
 		return -1;
-	if (c->dir[0] == '\0') {
+	if (first) {
 		rc = apply(c, &place, e);
 		if (rc < 0)
 			return rc;
@@ -130,10 +154,10 @@ static int place_task(struct cap_step *c, int task, pid_t pid, struct err *e)
 	if (leaf_len >= sizeof(t->leaf))
 		return err_set(e, "a task has been moved to another cgroup");
 	memcpy(t->leaf, place.path + place.step_len, leaf_len + 1);
-	rc = c->backend->apply_task(&c->host, place.path, &c->step_want.swap,
-				    e);
-	if (rc < 0)
-		return rc;
+	if (c->backend->apply_task &&
+	    c->backend->apply_task(&c->host, place.path, &c->step_want.swap,
+				   e) < 0)
+		return -1;
 	c->backend->events(&c->host, place.path, &events);
 	t->kills = events.kills;
 	t->placed = true;
@@ -144,8 +168,15 @@ void cap_place(struct cap_step *c, int task, pid_t pid)
 {
 	struct err e = { { 0 } }, why;
 
-	if (c->why.text[0] != '\0' || place_task(c, task, pid, &e) == 0)
+	if (c->why.text[0] != '\0' || c->unkept.text[0] != '\0' ||
+	    place_task(c, task, pid, &e) == 0)
 		return;
+	if (c->warn && c->backend != &cap_refuse_all) {
+		err_set(&c->unkept,
+			"job %" PRIu32 " on %.64s runs without its cap: %.260s",
+			c->job, c->node, e.text);
+		return;
+	}
 	err_set(&why, "job %" PRIu32 " on %.64s: %.280s", c->job, c->node,
 		e.text);
 	cap_refuse(c, why.text);
@@ -155,13 +186,49 @@ const char *cap_verdict(const struct cap_step *c, uint32_t task)
 {
 	if (c->why.text[0] != '\0')
 		return c->why.text;
-	if (task >= c->n_tasks || !c->tasks[task].placed)
+	if (task >= c->n_tasks ||
+	    (!c->tasks[task].placed && c->unkept.text[0] == '\0'))
 		return "the cap was not applied to this task";
 	return NULL;
 }
 
+/* Whether there is a directory to read of. */
+static bool is_counted(const struct cap_step *c)
+{
+	return c->dir[0] != '\0' && c->unkept.text[0] == '\0';
+}
+
+int cap_enter(const struct cap_step *c, struct err *e)
+{
+	struct err why;
+
+	if (c->unkept.text[0] != '\0' || !c->backend->enter ||
+	    c->backend->enter(cap_bytes(c), c->n_tasks, &why) == 0)
+		return 0;
+	return err_set(e, "job %" PRIu32 " on %.64s: %.280s", c->job, c->node,
+		       why.text);
+}
+
+const char *cap_notice(const struct cap_step *c, char out[CAP_TEXT_MAX])
+{
+	int n;
+
+	if (c->unkept.text[0] != '\0')
+		return c->unkept.text;
+	if (c->why.text[0] != '\0' || !c->backend || !c->backend->notice)
+		return NULL;
+	n = snprintf(out, CAP_TEXT_MAX,
+		     "on %.64s there is no memory cgroup: ", c->node);
+	c->backend->notice(cap_bytes(c), c->n_tasks, out + n,
+			   CAP_TEXT_MAX - (size_t)n);
+	return out;
+}
+
+/* Where it is not kept, libgbm can still keep to it. */
 uint64_t cap_bytes(const struct cap_step *c)
 {
+	if (c->unkept.text[0] != '\0')
+		return c->step_want.cap;
 	return c->step_got.bytes < c->job_got.bytes ? c->step_got.bytes
 						    : c->job_got.bytes;
 }
@@ -174,6 +241,14 @@ bool cap_is_slurms(const struct cap_step *c)
 static bool same_swap(const struct swap *a, const struct swap *b)
 {
 	return a->mode == b->mode && a->bytes == b->bytes;
+}
+
+static const char *peak_text(char out[SIZE_TEXT_MAX], uint64_t peak)
+{
+	if (peak != CAP_UNKNOWN)
+		return size_format(out, peak);
+	snprintf(out, SIZE_TEXT_MAX, "not known");
+	return out;
 }
 
 /*
@@ -193,7 +268,7 @@ static void blame(const struct cap_step *c, char *out, size_t size)
 	c->backend->events(&c->host, job_dir(c, dir), &job);
 	c->backend->events(&c->host, c->dir, &step);
 	hit = step.full || job.full;
-	size_format(own, step.peak);
+	peak_text(own, step.peak);
 	if (step.full && (c->step_got.bytes < c->job_got.bytes ||
 			  !same_swap(&c->step_want.swap, &want->swap))) {
 		/* A limit of the step's own; one that equals the job's can only
@@ -202,12 +277,13 @@ static void blame(const struct cap_step *c, char *out, size_t size)
 		want = &c->step_want;
 		snprintf(name, sizeof(name), "step %" PRIu32 ".%.24s", c->job,
 			 step_name(c));
-		size_format(peak, step.peak);
+		peak_text(peak, step.peak);
 	} else {
 		snprintf(name, sizeof(name), "job %" PRIu32, c->job);
-		size_format(peak, job.peak);
+		peak_text(peak, job.peak);
 		/* More of it is other steps' than Slurm's few megabytes. */
-		shared = hit && job.peak / 10 * 9 > step.peak;
+		shared = hit && job.peak != CAP_UNKNOWN &&
+			 job.peak / 10 * 9 > step.peak;
 	}
 	swap_text(swap, &want->swap);
 	if (limit->foreign)
@@ -233,7 +309,7 @@ bool cap_explain(const struct cap_step *c, uint32_t task, const char *who,
 	struct cap_events now;
 	uint64_t kills;
 
-	if (cap_verdict(c, task))
+	if (cap_verdict(c, task) || !is_counted(c))
 		return false;
 	t = &c->tasks[task];
 	snprintf(dir, sizeof(dir), "%s%s", c->dir, t->leaf);
@@ -262,10 +338,18 @@ const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 	char peak[SIZE_TEXT_MAX], cap[SIZE_TEXT_MAX], swap[SWAP_TEXT_MAX];
 	struct cap_events step;
 
+	if (!is_counted(c)) {
+		snprintf(out, CAP_TEXT_MAX,
+			 "job %" PRIu32
+			 " on %s: peak not known, the RAM cap of "
+			 "%s was not kept by a cgroup",
+			 c->job, c->node, size_format(cap, cap_bytes(c)));
+		return out;
+	}
 	c->backend->events(&c->host, c->dir, &step);
 	snprintf(out, CAP_TEXT_MAX,
 		 "step %" PRIu32 ".%s on %s: peak %s of %s RAM cap, swap %s",
-		 c->job, step_name(c), c->node, size_format(peak, step.peak),
+		 c->job, step_name(c), c->node, peak_text(peak, step.peak),
 		 size_format(cap, cap_bytes(c)),
 		 swap_text(swap, &c->step_want.swap));
 	return out;

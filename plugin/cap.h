@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "plugin/backend.h"
+#include "plugin/conf.h"
 
 #define CAP_LEAF_MAX 64
 #define CAP_NODE_MAX 256
@@ -38,7 +39,8 @@ struct cap_step {
 	char node[CAP_NODE_MAX];
 	uint32_t job;
 	uint32_t n_tasks;
-	enum conf_fallback fallback; /* where there is no memory cgroup */
+	enum conf_fallback fallback;
+	bool warn;    /* a cap that cannot be kept refuses nothing */
 	bool has_job; /* the job has limits, not the step alone */
 	struct limits job_want;
 	struct limits step_want; /* at most the job's */
@@ -46,9 +48,13 @@ struct cap_step {
 	/* Set by cap_refuse() or cap_place(): no task may run. */
 	struct err why;
 
+	/* Set by cap_place(): the tasks run, but nothing says that the cap is
+	 * kept. */
+	struct err unkept;
+
 	/* Set by cap_place(). */
 	const struct cap_backend *backend;
-	char dir[PROCFS_PATH_MAX]; /* the step's */
+	char dir[PROCFS_PATH_MAX]; /* the step's, or "" */
 	size_t job_len;		   /* dir[0, job_len) is the job's */
 	struct cap_limit job_got, step_got;
 
@@ -60,11 +66,13 @@ size_t cap_size(uint32_t n_tasks);
 
 /*
  * C is zeroed memory of cap_size(N_TASKS). JOB_WANT may be NULL: then the job's
- * directory is left alone. The root in HOST stays the caller's.
+ * directory is left alone. The root in HOST stays the caller's. Of CONF only
+ * fallback and warn count.
  */
-void cap_init(struct cap_step *c, const struct cap_host *host, const char *node,
-	      uint32_t job, uint32_t n_tasks, enum conf_fallback fallback,
-	      const struct limits *job_want, const struct limits *step_want);
+void cap_init(struct cap_step *c, const struct cap_host *host,
+	      const struct conf *conf, const char *node, uint32_t job,
+	      uint32_t n_tasks, const struct limits *job_want,
+	      const struct limits *step_want);
 
 /* No task of this step may run, because of WHY; the first reason stays. */
 void cap_refuse(struct cap_step *c, const char *why);
@@ -72,15 +80,28 @@ void cap_refuse(struct cap_step *c, const char *why);
 /*
  * Task TASK (its number on this node, or CAP_EXTERN) is the process PID, in its
  * final cgroup and not yet running the user's program. The first call applies
- * the limits. Upon failure the verdict of every task is a refusal.
+ * the limits. Upon failure the verdict of every task is a refusal, or there is
+ * a notice.
  */
 void cap_place(struct cap_step *c, int task, pid_t pid);
 
 /* NULL if the task may run, else the sentence that says why not. */
 const char *cap_verdict(const struct cap_step *c, uint32_t task);
 
-/* The least limit that holds for the step's tasks, in bytes; after cap_place().
+/*
+ * In the task, whose verdict is NULL: what it must set for itself. -1 and a
+ * sentence in E upon failure.
  */
+int cap_enter(const struct cap_step *c, struct err *e);
+
+/*
+ * What the user must know of how the cap is kept on this node, after the first
+ * cap_place(): that it is not, or only weakly. Returns OUT, or NULL if it is
+ * kept.
+ */
+const char *cap_notice(const struct cap_step *c, char out[CAP_TEXT_MAX]);
+
+/* The least limit for the step's tasks, in bytes; after cap_place(). */
 uint64_t cap_bytes(const struct cap_step *c);
 
 /* Slurm's own limit on the job is below the job's cap and holds in its stead.

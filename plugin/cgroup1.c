@@ -173,15 +173,18 @@ static int v1_apply_task(const struct cap_host *host, const char *dir,
 				 strerror(-rc));
 }
 
+/*
+ * full: not by the failcnt files, which page cache moves as well; and since
+ * Linux 6.13 that of memsw, the one that fails when it is as low as the limit,
+ * does not move at all. The most swap ever used is not recorded.
+ */
 static void v1_events(const struct cap_host *host, const char *dir,
 		      struct cap_events *out)
 {
-	uint64_t limit, peak;
+	uint64_t limit, peak, usage, both;
 
-	memset(out, 0, sizeof(*out));
-	/* Not the failcnt files: page cache moves them as well, and since Linux
-	 * 6.13 that of memsw, the one that fails when it is as low as the
-	 * limit, does not move at all. */
+	out->peak = out->swap = out->swap_peak = CAP_UNKNOWN;
+	out->full = false;
 	if (cgroup_get(host, dir, PEAK, &peak) == 0) {
 		out->peak = peak;
 		out->full = cgroup_get(host, dir, LIMIT, &limit) == 0 &&
@@ -191,7 +194,11 @@ static void v1_events(const struct cap_host *host, const char *dir,
 	    cgroup_get(host, dir, SW_LIMIT, &limit) == 0 &&
 	    peak + SLACK > limit)
 		out->full = true;
-	(void)cgroup_get_key(host, dir, OOM_CONTROL, "oom_kill", &out->kills);
+	if (cgroup_get(host, dir, USAGE, &usage) == 0 &&
+	    cgroup_get(host, dir, SW_USAGE, &both) == 0)
+		out->swap = both > usage ? both - usage : 0;
+	if (cgroup_get_key(host, dir, OOM_CONTROL, "oom_kill", &out->kills) < 0)
+		out->kills = 0;
 }
 
 const struct cap_backend cap_cgroup1 = {

@@ -140,7 +140,7 @@ int step_post_opt(spank_t sp)
 	step.page = page;
 	where.root = step.root;
 	where.self = getpid();
-	cap_init(step.page, &where, node, step.job, n_tasks, gbm.conf.fallback,
+	cap_init(step.page, &where, &gbm.conf, node, step.job, n_tasks,
 		 has_job ? &job : NULL, &own);
 	if (rc < 0)
 		cap_refuse(step.page, e.text);
@@ -175,6 +175,17 @@ static void tell_if_lowered(void)
 	gbm_say(text);
 }
 
+/* A weaker cap is the node's nature: the first steps tell. One that could not
+ * be made to hold is news each time. */
+static void tell_how_kept(void)
+{
+	char text[CAP_TEXT_MAX];
+	const char *notice = cap_notice(step.page, text);
+
+	if (notice && (step.first || step.page->unkept.text[0] != '\0'))
+		gbm_say(notice);
+}
+
 int step_post_fork(spank_t sp)
 {
 	pid_t pid = 0;
@@ -189,6 +200,8 @@ int step_post_fork(spank_t sp)
 		/* Nobody's program to refuse, no stderr to tell. */
 		if (step.page->why.text[0] != '\0')
 			slurm_verbose("gbm: %s", step.page->why.text);
+		else if (step.page->unkept.text[0] != '\0')
+			slurm_verbose("gbm: %s", step.page->unkept.text);
 		return 0;
 	}
 	if (spank_get_item(sp, S_TASK_PID, &pid) != ESPANK_SUCCESS) {
@@ -196,14 +209,17 @@ int step_post_fork(spank_t sp)
 		return 0;
 	}
 	cap_place(step.page, task, pid);
-	if (task == 0)
+	if (task == 0) {
+		tell_how_kept();
 		tell_if_lowered();
+	}
 	return 0;
 }
 
 int step_task_init(spank_t sp)
 {
 	char bytes[24];
+	struct err e = { { 0 } };
 	const char *why;
 	int task = -1;
 
@@ -222,6 +238,11 @@ int step_task_init(spank_t sp)
 		if (task == 0)
 			gbm_say(why);
 		return -1;
+	}
+	if (cap_enter(step.page, &e) < 0) {
+		gbm_say(e.text);
+		if (!step.page->warn)
+			return -1;
 	}
 	snprintf(bytes, sizeof(bytes), "%" PRIu64, cap_bytes(step.page));
 	if (spank_setenv(sp, "GBM_MEM_CAP", bytes, 1) != ESPANK_SUCCESS) {
