@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Nodes without a memory cgroup, and caps that cannot be made to hold. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "plugin/cap.h"
+#include "tests/unit/tree.h"
+
+#include "check_main.h"
+
+#define M     (UINT64_C(1) << 20)
+#define TASK  4242
+#define STEPD 4000
+
+static struct cap_host host;
+static struct conf conf;
+static const struct limits job = { 150 * M, { SWAP_NONE, 0 } };
+
+/* A step of two tasks, placed. */
+static struct cap_step *placed(const char *tree)
+{
+	struct cap_step *c = calloc(1, cap_size(2));
+
+	ck_assert_ptr_nonnull(c);
+	host.root = tree_open(tree);
+	host.self = STEPD;
+	cap_init(c, &host, &conf, "pi1", 17, 2, &job, &job);
+	cap_place(c, 0, TASK);
+	cap_place(c, 1, TASK);
+	return c;
+}
+
+static void expect_uncounted(const struct cap_step *c)
+{
+	char text[CAP_TEXT_MAX];
+
+	ck_assert_uint_eq(cap_bytes(c), 150 * M);
+	ck_assert(!cap_is_slurms(c));
+	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert_str_eq(cap_summary(c, text),
+			 "job 17 on pi1: peak not known, the RAM cap of 150M "
+			 "was not kept by a cgroup");
+}
+
+START_TEST(refused)
+{
+	static const char why[] =
+		"job 17 on pi1: Slurm keeps no memory cgroup for it, and "
+		"without one no cap can be kept: the administrator sets "
+		"TaskPlugin=task/cgroup and ConstrainRAMSpace=yes";
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+
+	conf.fallback = FALLBACK_REFUSE;
+	conf.warn = _i > 0; /* does not undo it */
+	c = placed("cgroup1/none");
+	ck_assert_str_eq(cap_verdict(c, 0), why);
+	ck_assert_str_eq(cap_verdict(c, 1), why);
+	ck_assert_ptr_null(cap_notice(c, text));
+	free(c);
+}
+END_TEST
+
+START_TEST(off)
+{
+	struct rlimit before, after;
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+	struct err e;
+
+	conf.fallback = FALLBACK_OFF;
+	c = placed("cgroup1/none");
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_str_eq(cap_notice(c, text),
+			 "on pi1 there is no memory cgroup: nothing keeps the "
+			 "job within its cap of 150M");
+	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &before), 0);
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &after), 0);
+	ck_assert_int_eq(memcmp(&before, &after, sizeof(after)), 0);
+	expect_uncounted(c);
+	free(c);
+}
+END_TEST
+
+static void expect_data(uint64_t soft, uint64_t hard)
+{
+	struct rlimit r;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &r), 0);
+	ck_assert_uint_eq(r.rlim_cur, soft);
+	ck_assert_uint_eq(r.rlim_max, hard);
+}
+
+/* Whether there is room for SIZE bytes more, which are given back. */
+static bool has_room(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED && munmap(p, size) == 0;
+}
+
+START_TEST(rlimit_holds)
+{
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+	struct err e;
+
+	conf.fallback = FALLBACK_RLIMIT;
+	c = placed("cgroup1/none");
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_ptr_null(cap_verdict(c, 1));
+	ck_assert_str_eq(cap_notice(c, text),
+			 "on pi1 there is no memory cgroup: each process is "
+			 "kept to 75M of private memory; shared memory, swap "
+			 "and the job's sum are not counted");
+	ck_assert(has_room(80 * M));
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	expect_data(75 * M, 75 * M);
+	ck_assert(!has_room(80 * M));
+	expect_uncounted(c);
+	free(c);
+}
+END_TEST
+
+START_TEST(rlimit_raises_nothing)
+{
+	struct rlimit lower = { 40 * M, 60 * M };
+	struct cap_step *c;
+	struct err e;
+
+	c = placed("cgroup1/none");
+	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower), 0);
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	expect_data(40 * M, 60 * M);
+	free(c);
+}
+END_TEST
+
+START_TEST(rlimit_keeps_a_lower_soft_limit)
+{
+	struct rlimit lower = { 40 * M, 90 * M };
+	struct cap_step *c;
+	struct err e;
+
+	c = placed("cgroup1/none");
+	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower), 0);
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	expect_data(40 * M, 75 * M);
+	free(c);
+}
+END_TEST
+
+/* No /proc/PID/cgroup at all, and a step whose only process is slurmstepd. */
+START_TEST(kernel_without_cgroups)
+{
+	struct cap_step *c = calloc(1, cap_size(0));
+	char text[CAP_TEXT_MAX];
+
+	ck_assert_ptr_nonnull(c);
+	host.root = tree_open("cgroup1/none");
+	host.self = STEPD;
+	tree_remove("proc/4000/cgroup");
+	tree_remove("proc/4242/cgroup");
+	cap_init(c, &host, &conf, "pi1", 17, 0, &job, &job);
+	cap_place(c, CAP_EXTERN, STEPD);
+	ck_assert_str_eq(c->why.text, "");
+	ck_assert_str_eq(cap_notice(c, text),
+			 "on pi1 there is no memory cgroup: each process is "
+			 "kept to 150M of private memory; shared memory, swap "
+			 "and the job's sum are not counted");
+	free(c);
+}
+END_TEST
+
+/* With cgroup v2 but without its memory controller. */
+START_TEST(v2_without_memory)
+{
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+
+	c = placed("cgroup2/hybrid");
+	ck_assert_ptr_null(cap_verdict(c, 1));
+	ck_assert_ptr_nonnull(strstr(cap_notice(c, text), "kept to 75M"));
+	free(c);
+}
+END_TEST
+
+START_TEST(nothing_to_notice)
+{
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+	struct err e;
+
+	c = placed("cgroup2/scope");
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_ptr_null(cap_notice(c, text));
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	free(c);
+}
+END_TEST
+
+START_TEST(warned_of)
+{
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c = calloc(1, cap_size(2));
+	struct err e;
+
+	ck_assert_ptr_nonnull(c);
+	conf.warn = true;
+	host.root = tree_open("cgroup2/scope");
+	host.self = STEPD;
+	tree_remove("sys/fs/cgroup/system.slice/pi1_slurmstepd.scope/job_17/"
+		    "step_0/memory.max");
+	cap_init(c, &host, &conf, "pi1", 17, 2, &job, &job);
+	ck_assert_ptr_nonnull(cap_verdict(c, 0));
+	cap_place(c, 0, TASK);
+	cap_place(c, 1, TASK);
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_ptr_null(cap_verdict(c, 1));
+	ck_assert_ptr_nonnull(cap_verdict(c, 2));
+	ck_assert_str_eq(cap_notice(c, text),
+			 "job 17 on pi1 runs without its cap: the cap of 150M "
+			 "cannot be set: No such file or directory");
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	expect_uncounted(c);
+	/* What has been asked for wrongly is refused all the same. */
+	cap_refuse(c, "bad");
+	ck_assert_str_eq(cap_verdict(c, 0), "bad");
+	free(c);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("fallback");
+	TCase *tc = tcase_create("fallback");
+
+	tcase_add_checked_fixture(tc, NULL, tree_close);
+	tcase_add_loop_test(tc, refused, 0, 2);
+	tcase_add_test(tc, off);
+	tcase_add_test(tc, rlimit_holds);
+	tcase_add_test(tc, rlimit_raises_nothing);
+	tcase_add_test(tc, rlimit_keeps_a_lower_soft_limit);
+	tcase_add_test(tc, kernel_without_cgroups);
+	tcase_add_test(tc, v2_without_memory);
+	tcase_add_test(tc, nothing_to_notice);
+	tcase_add_test(tc, warned_of);
+	suite_add_tcase(s, tc);
+	return gbm_check_main(s);
+}
