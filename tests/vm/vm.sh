@@ -1,0 +1,313 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Machines of 2 GB with cgroup v2, systemd and real swap, under qemu, in which
+# a command runs with real Slurm and this build's plugin. README.md in this
+# folder tells how they are made.
+
+set -u
+self=$(readlink -f "$0")
+top=$(readlink -f "${self%/*}/../..")
+
+# Exit status: the command's own, or one of these (sysexits.h).
+EX_USAGE=64
+EX_UNAVAILABLE=69 # the machine cannot be made here
+EX_SOFTWARE=70    # it was made, but has failed
+EX_TIMEOUT=124    # as timeout(1)
+
+die() {
+  local status=$1
+  shift
+  printf 'vm.sh: %s\n' "$*" >&2
+  exit "$status"
+}
+
+usage() {
+  cat <<END
+usage: vm.sh build [-r RELEASE]
+       vm.sh run [-r RELEASE] [-s SLURM] [-m MB] [-t SECONDS] --
+                 COMMAND [ARGUMENT...]
+
+build   makes the image of a machine, if it is not there yet, and prints the
+        directory that it is in
+run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
+        powers it off, and returns the COMMAND's exit status. What COMMAND
+        prints, on stdout or stderr, comes on stdout.
+
+-r RELEASE   Debian's: bookworm (Slurm 22.05, the default) or trixie (24.11)
+-s SLURM     what COMMAND finds: cluster (tests/slurm/cluster.sh, two nodes;
+             the default), systemd (one node, Debian's own services), none
+-m MB        the machine's memory (default: 2048)
+-t SECONDS   a machine that runs longer is stopped (default: 900)
+
+GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm)
+GBM_BUILD      where the programs and the plugin are (default: $top/build)
+GBM_KEEP=1     keep the machine's console log, and say where it is
+END
+}
+
+# What shapes an image: the functions from here to recipe_key. The key of the
+# cache is their text.
+
+# recipe RELEASE: what is in the machine.
+recipe() {
+  release=$1
+  case $release in
+  bookworm) packages=libgsl27 ;;
+  trixie) packages=libgsl28 ;;
+  *) die $EX_USAGE "-r '$release': the releases are bookworm and trixie" ;;
+  esac
+  # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
+  packages+=,linux-image-cloud-amd64,systemd-sysv,udev,dbus,kmod
+  packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
+  packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15
+  # The plugin is only good for the Slurm it was compiled for.
+  native=no
+  if [ "$release" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
+    native=yes
+  else
+    packages+=,gcc,libc6-dev,make,autoconf,pkg-config,libgsl-dev
+    packages+=,libhwloc-dev,libopenmpi-dev,libslurm-dev
+  fi
+}
+
+# shape ROOT: after the packages are in.
+shape() {
+  local root=$1
+  echo node01 >"$root/etc/hostname"
+  cat >"$root/etc/systemd/system/gbm.service" <<'END'
+[Unit]
+Description=a command of tests/vm/vm.sh
+DefaultDependencies=no
+Requires=sysinit.target dbus.socket
+After=sysinit.target dbus.socket
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+Delegate=yes
+StandardOutput=tty
+TTYPath=/dev/console
+ExecStart=/bin/bash -c 'mkdir /gbm && tar -xf /dev/vdb -C /gbm && exec /gbm/tests/vm/guest.sh'
+END
+  cp "$root"/boot/vmlinuz-* "$root/../vmlinuz" &&
+    cp "$root"/boot/initrd.img-* "$root/../initrd" &&
+    rm -r "${root:?}"/boot/* &&
+    truncate -s 4G "$root/../root.img" &&
+    mkfs.ext4 -q -d "$root" "$root/../root.img"
+}
+
+recipe_key() {
+  { declare -f recipe shape make_image; echo "$packages"; } |
+    sha256sum | cut -c1-16
+}
+
+# The mirror of this machine's own apt, which has all releases.
+mirror() {
+  apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' \
+    'Identifier: Packages' 'Label: Debian' 2>/dev/null |
+    awk '$2 == "main" { print $1; exit }'
+}
+
+# make_image DIRECTORY
+make_image() {
+  local dir=$1 uri
+  uri=$(mirror)
+  [ -n "$uri" ] ||
+    die $EX_UNAVAILABLE "apt knows no archive of Debian here: type: apt-get update"
+  mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+    --dpkgopt=force-unsafe-io \
+    "$release" "$dir/root" "deb $uri $release main" >"$dir/log" 2>&1 &&
+    shape "$dir/root" >>"$dir/log" 2>&1
+}
+
+# Prints the directory of the image.
+build() {
+  local cache dir new
+  cache=${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}
+  dir=$cache/$release-$(recipe_key)
+  if ! [ -e "$dir" ]; then
+    need mmdebstrap mkfs.ext4 flock
+    [ "$(id -u)" = 0 ] ||
+      die $EX_UNAVAILABLE "making an image needs root; try: sudo $self build"
+    mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
+    # Whoever wants the same image at the same time waits for this one.
+    exec {lock}>"$dir.lock"
+    flock $lock
+    if ! [ -e "$dir" ]; then
+      echo "vm.sh: making the machine of $release: one to four minutes" >&2
+      new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
+      # shellcheck disable=SC2064 # the value of now
+      trap "rm -rf '$new'" EXIT
+      trap 'exit 143' HUP INT TERM
+      make_image "$new" || {
+        tail -n 15 "$new/log" >&2
+        die $EX_UNAVAILABLE "cannot make the machine of $release"
+      }
+      [ $native = no ] || rm -rf "$new/root"
+      chmod 755 "$new"
+      mv -T "$new" "$dir" || exit $EX_UNAVAILABLE
+      trap - EXIT HUP INT TERM
+    fi
+    exec {lock}>&-
+  fi
+  printf '%s\n' "$dir"
+}
+
+need() {
+  local tool missing=
+  for tool; do
+    command -v "$tool" >/dev/null || missing="$missing $tool"
+  done
+  [ -z "$missing" ] ||
+    die $EX_UNAVAILABLE "not installed:$missing; try:" \
+      "build-aux/install-deps.sh vm"
+}
+
+# pack BUILD FILE COMMAND...: what the machine finds in /gbm.
+pack() {
+  local build=$1 file=$2 dir=${2%/*}
+  shift 2
+  {
+    echo "slurm=$slurm"
+    printf 'command=('
+    printf '%q ' "$@"
+    echo ')'
+  } >"$dir/job" &&
+    tar -cf "$file" -C "$top" tests slurm-config -C "$dir" job &&
+    tar -rf "$file" --transform='flags=r;s,^,build/,' -C "$build" \
+      --exclude='*.[ado]' bin lib plugin tests/slurm
+}
+
+run() {
+  local mb=2048 seconds=900 slurm=cluster option OPTIND=1
+  release=bookworm
+  while getopts :r:s:m:t:h option; do
+    case $option in
+    r) release=$OPTARG ;;
+    s) slurm=$OPTARG ;;
+    m) mb=$OPTARG ;;
+    t) seconds=$OPTARG ;;
+    h)
+      usage
+      exit
+      ;;
+    :) die $EX_USAGE "-$OPTARG needs a value; see: vm.sh --help" ;;
+    *) die $EX_USAGE "unknown option -$OPTARG; see: vm.sh --help" ;;
+    esac
+  done
+  shift $((OPTIND - 1))
+  case $slurm in
+  cluster | systemd | none) ;;
+  *) die $EX_USAGE "-s '$slurm': it is cluster, systemd or none" ;;
+  esac
+  case $mb$seconds in
+  *[!0-9]*) die $EX_USAGE "-m '$mb' -t '$seconds': these are whole numbers" ;;
+  esac
+  [ $# -gt 0 ] || die $EX_USAGE "no command given; see: vm.sh --help"
+  recipe "$release"
+  need qemu-system-x86_64
+
+  local image build=${GBM_BUILD:-$top/build}
+  image=$(build) || exit
+  [ -r "$build/plugin/spank_gbm.so" ] ||
+    die $EX_UNAVAILABLE "$build/plugin/spank_gbm.so is missing; type: make"
+
+  local dir qemu='' cat=''
+  dir=$(mktemp -d "${TMPDIR:-/tmp}/gbm-vm.XXXXXX") || exit $EX_SOFTWARE
+  trap 'stop' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  pack "$build" "$dir/payload" "$@" ||
+    die $EX_SOFTWARE "cannot pack the tree for the machine"
+
+  # Not qemu's stdio: an end of file on stdin would close it both ways.
+  mkfifo "$dir/out" || exit $EX_SOFTWARE
+  cat "$dir/out" &
+  cat=$!
+
+  # -snapshot: what the machine writes goes to a nameless file in TMPDIR.
+  # The parent-death signal: not even SIGKILL to this script leaves qemu.
+  TMPDIR=$dir setpriv --pdeathsig KILL timeout --foreground -k 5 "$seconds" \
+    qemu-system-x86_64 \
+    -machine q35 -accel tcg,thread=multi -cpu max,-svm -smp 2 -m "$mb" \
+    -nodefaults -no-user-config -display none -no-reboot -snapshot \
+    -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "root=/dev/vda rw \
+console=ttyS0 panic=-1 mitigations=off no5lvl \
+systemd.unit=gbm.service systemd.show_status=no" \
+    -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe" \
+    -drive "file=$dir/payload,if=virtio,format=raw" \
+    -serial "file:$dir/console" \
+    -chardev "file,id=out,path=$dir/out" \
+    -chardev "file,id=status,path=$dir/status" \
+    -device virtio-serial -device virtserialport,chardev=out,name=gbm.out \
+    -device virtserialport,chardev=status,name=gbm.status \
+    </dev/null >"$dir/qemu.err" 2>&1 &
+  qemu=$!
+  wait $qemu
+  local ended=$? status
+  qemu=
+  # Lets cat go also when qemu has never opened it.
+  : <>"$dir/out"
+  wait "$cat"
+  status=$(cat "$dir/status" 2>/dev/null)
+  case $ended:$status in
+  0:?*) exit "$status" ;;
+  124:*)
+    show_console
+    die $EX_TIMEOUT "the machine was stopped after $seconds s (-t)"
+    ;;
+  0:*)
+    show_console
+    die $EX_SOFTWARE "the machine ended without a word from the command:" \
+      "$(grep -aom1 'Kernel panic.*' "$dir/console" || echo "see its console")"
+    ;;
+  *)
+    cat "$dir/qemu.err" >&2
+    die $EX_SOFTWARE "qemu has failed with status $ended"
+    ;;
+  esac
+}
+
+show_console() {
+  printf '%s\n' "--- the end of the machine's console:" >&2
+  tail -n 20 "$dir/console" | tr -d '\r' >&2
+  printf '%s\n' "---" >&2
+}
+
+stop() {
+  # shellcheck disable=SC2086 # none, one or two
+  kill $qemu $cat 2>/dev/null
+  wait
+  if [ "${GBM_KEEP-}" = 1 ]; then
+    rm -f "$dir/payload"
+    echo "vm.sh: kept $dir" >&2
+  else
+    rm -rf "$dir"
+  fi
+}
+
+case ${1-} in
+build)
+  shift
+  release=bookworm
+  case ${1-} in
+  -r) release=${2-} ;;
+  '') ;;
+  *) die $EX_USAGE "unknown argument '$1'; see: vm.sh --help" ;;
+  esac
+  recipe "$release"
+  build
+  ;;
+run)
+  shift
+  run "$@"
+  ;;
+-h | --help | help) usage ;;
+*)
+  usage >&2
+  exit $EX_USAGE
+  ;;
+esac
