@@ -5,10 +5,11 @@
 # slurmd from the packages, the files of slurm-config/, the plugin from
 # build/. README.md in this folder tells how to use it and how it works.
 #
-# The script runs itself three times over, each inside the other:
+# The script runs itself four times over, each inside the other:
 #   run     on the machine: makes the directory and the cgroups, and a
 #           janitor that removes them whatever happens
-#   master  in namespaces of its own: configuration, daemons, the command
+#   join    in namespaces of its own: enters the cgroups
+#   master  with the cgroups for a root: configuration, daemons, the command
 #   node    in a network and with a host name of its own: one slurmd
 
 set -u
@@ -38,22 +39,52 @@ usage: cluster.sh run [-N NODES] [-c CORES] [-- COMMAND [ARGUMENT...]]
 Starts a private Slurm cluster of NODES nodes (default 2, up to 9) with CORES
 cores each (default: as many as this machine has, but 2 to 4), runs COMMAND
 in it (default: a shell), stops it, and returns the COMMAND's exit status.
-Needs root and cgroup v1.
+Needs root, and cgroup v1 or v2.
 
 GBM_KEEP=1   keep the cluster's directory with its logs, and say where it is
 GBM_BUILD    where the programs and the plugin are (default: $top/build)
 END
 }
 
-# Mount points of the cgroup v1 hierarchies, one per line; /proc/mounts
-# writes blanks in names as \040, which no sane hierarchy has.
-v1_mounts() {
-  awk '$3 == "cgroup" { print $2 }' /proc/self/mounts
+# Mount points of the hierarchies that Slurm uses, one per line: those of
+# cgroup v1, or where there is none that of v2. /proc/mounts writes blanks in
+# names as \040, which no sane hierarchy has.
+cgroup_mounts() {
+  awk '$3 == "cgroup" { v1[n++] = $2 }
+    $3 == "cgroup2" && !v2 { v2 = $2 }
+    END {
+      for (i = 0; i < n; i++) print v1[i]
+      if (!n && v2) print v2
+    }' /proc/self/mounts
 }
 
+# The one with the memory controller.
 memory_mount() {
-  awk '$3 == "cgroup" && ("," $4 ",") ~ /,memory,/ { print $2; exit }' \
-    /proc/self/mounts
+  local mount
+  for mount in $(cgroup_mounts); do
+    if [ -e "$mount/cgroup.controllers" ]; then
+      grep -qw memory "$mount/cgroup.controllers" && echo "$mount"
+    else
+      awk -v mount="$mount" \
+        '$2 == mount && ("," $4 ",") ~ /,memory,/ { print $2 }' \
+        /proc/self/mounts
+    fi
+  done
+}
+
+# The mount point of cgroup v2, where the cluster runs on that.
+v2_mount() {
+  local mount
+  mount=$(memory_mount)
+  [ ! -e "$mount/cgroup.controllers" ] || echo "$mount"
+}
+
+# enable DIRECTORY: of cgroup v2, all controllers that it has for those in it.
+enable() {
+  local controller
+  for controller in $(<"$1/cgroup.controllers"); do
+    echo "+$controller" >"$1/cgroup.subtree_control" || return
+  done
 }
 
 # On the machine.
@@ -97,8 +128,8 @@ run() {
   local memory
   memory=$(memory_mount)
   [ -n "$memory" ] ||
-    die $EX_UNAVAILABLE "no cgroup v1 memory controller is mounted here" \
-      "(the plugin's cgroup v2 half is not written yet); see /proc/mounts"
+    die $EX_UNAVAILABLE "no cgroup memory controller is mounted here;" \
+      "see /proc/mounts"
   local build=${GBM_BUILD:-$top/build}
   local plugin=$build/plugin/spank_gbm.so
   [ -r "$plugin" ] || die $EX_UNAVAILABLE "$plugin is missing; type: make"
@@ -134,34 +165,30 @@ run() {
   # process 1 of its PID namespace. In the background, because bash delays
   # traps while a foreground child runs; --default-signal, because bash
   # makes background children ignore Ctrl-C.
-  local inside=(env "--default-signal=INT,QUIT" unshare --mount --pid --fork
-    "--kill-child=KILL" --cgroup --net --uts --ipc --propagation private
-    bash "$self" --master "$dir" "$nodes" "$cores" "$build")
-  # shellcheck disable=SC2016,SC2046 # for the inner shell; one word each
-  setpriv --pdeathsig KILL bash -c '
-    name=$1
-    shift
-    while [ "$1" != -- ]; do
-      echo $$ > "$1/$name/cgroup.procs" || exit
-      shift
-    done
-    shift
-    exec "$@"' join "$name" $(v1_mounts) -- "${inside[@]}" "$@" \
+  setpriv --pdeathsig KILL env "--default-signal=INT,QUIT" unshare --mount \
+    --pid --fork "--kill-child=KILL" --net --uts --ipc --propagation private \
+    bash "$self" --join "$dir" "$nodes" "$cores" "$build" "$@" \
     <&0 {leash}>&- &
   wait $!
 }
 
 make_cgroups() {
   local name=$1 nodes=$2 mount file
-  for mount in $(v1_mounts); do
+  for mount in $(cgroup_mounts); do
     mkdir "$mount/$name" || return
     for file in cpuset.cpus cpuset.mems; do
       [ ! -e "$mount/$name/$file" ] ||
+        [ -e "$mount/cgroup.controllers" ] ||
         cat "$mount/$file" >"$mount/$name/$file" || return
     done
   done
   # Whatever goes wrong inside: not more than so many Pis have.
-  echo $((nodes * 2))G >"$(memory_mount)/$name/memory.limit_in_bytes"
+  mount=$(v2_mount)
+  if [ -n "$mount" ]; then
+    enable "$mount" && echo $((nodes * 2))G >"$mount/$name/memory.max"
+  else
+    echo $((nodes * 2))G >"$(memory_mount)/$name/memory.limit_in_bytes"
+  fi
 }
 
 release() {
@@ -182,7 +209,7 @@ janitor() {
 
   for _ in {1..100}; do
     left=
-    for mount in $(v1_mounts); do
+    for mount in $(cgroup_mounts); do
       [ -d "$mount/$name" ] || continue
       find "$mount/$name" -name cgroup.procs -exec cat {} + 2>/dev/null |
         sort -u | xargs -r kill -KILL 2>/dev/null
@@ -196,6 +223,17 @@ janitor() {
     xargs -r swapoff
   [ -z "$left" ] || printf 'cluster.sh: could not remove%s\n' "$left" >&2
   [ "${GBM_KEEP-}" = 1 ] || rm -rf "$dir"
+}
+
+# Into the cluster's cgroups, as process 1 of its PID namespace; the process
+# that waits for it stays outside. From there on they are the root.
+join() {
+  local dir=$1 mount
+  for mount in $(cgroup_mounts); do
+    echo 0 >"$mount/${dir##*/}/cgroup.procs" ||
+      die $EX_UNAVAILABLE "cannot enter the cgroup $mount/${dir##*/}"
+  done
+  exec unshare --cgroup bash "$self" --master "$@"
 }
 
 # In namespaces of its own: the controller, and what the user runs.
@@ -230,15 +268,28 @@ isolate() {
   # Only the cluster's own part of each hierarchy is left to be seen, as if
   # it were the whole: two clusters may both have a /slurm_node01.
   mkdir "$hold" || return
-  for mount in $(v1_mounts); do
+  for mount in $(cgroup_mounts); do
     mount --bind "$mount/${dir##*/}" "$hold" && umount -l "$mount" &&
       mount --move "$hold" "$mount" || return
   done
   rmdir "$hold"
+  mount=$(v2_mount)
+  [ -z "$mount" ] || like_systemd "$mount" || return
 
   hostname master && ip link set lo up &&
     ip link add pi type bridge && ip addr add $MASTER_IP/24 dev pi &&
     ip link set pi up
+}
+
+# like_systemd MOUNT: what Slurm finds on cgroup v2 as systemd would have made
+# it. A group with processes in it cannot hand its controllers down; only a
+# machine's real root can, to which slurmstepd moves when its step has ended.
+# Here it lands in init.scope.
+like_systemd() {
+  mkdir "$1/init.scope" "$1/system.slice" &&
+    echo 0 >"$1/init.scope/cgroup.procs" &&
+    enable "$1" && enable "$1/system.slice" &&
+    mount --bind "$1/init.scope/cgroup.procs" "$1/cgroup.procs"
 }
 
 # put FILE OLD NEW: replaces the one place of FILE that reads OLD. The
@@ -303,6 +354,9 @@ configure() {
     "required $dir/plugin/spank_gbm.so"
   put "$etc/plugstack.conf.d/gbm.conf" state_dir=/run/gbm \
     "state_dir=$dir/run/gbm"
+
+  # systemd is not in here, and would not know the processes by their ids.
+  [ -z "$(v2_mount)" ] || printf '\nIgnoreSystemd=yes\n' >>"$etc/cgroup.conf"
 
   printf '127.0.0.1 localhost\n%s master\n' $MASTER_IP >"$dir/etc/hosts"
   for ((node = 1; node <= nodes; node++)); do
@@ -404,7 +458,16 @@ END
 
 node() {
   local dir=$1 node=$2
-  local outside=(nsenter --net=/proc/1/ns/net)
+  local outside=(nsenter --net=/proc/1/ns/net) mount
+  mount=$(v2_mount)
+  if [ -n "$mount" ]; then
+    # As systemd starts slurmd.service; the variable tells slurmd that the
+    # group it is in is its own.
+    mount+=/system.slice/node0${node}_slurmd.service
+    { mkdir "$mount" && echo 0 >"$mount/cgroup.procs"; } ||
+      die $EX_SOFTWARE "cannot make the cgroup of node0$node"
+    export INVOCATION_ID=1
+  fi
   hostname "node0$node" && ip link set lo up &&
     "${outside[@]}" ip link add "node0$node" type veth \
       peer name eth0 netns $$ &&
@@ -419,7 +482,7 @@ run)
   shift
   run "$@"
   ;;
---master | --node | --janitor) "${1#--}" "${@:2}" ;;
+--join | --master | --node | --janitor) "${1#--}" "${@:2}" ;;
 -h | --help | help) usage ;;
 *)
   usage >&2

@@ -19,6 +19,7 @@ exec {status}>/dev/virtio-ports/gbm.status || exit
 fallocate -l 512M /swap && chmod 600 /swap && mkswap /swap >/dev/null &&
   swapon /swap || exit
 ip link set lo up
+echo '127.0.0.1 localhost node01' >/etc/hosts
 
 # On the disk; from trixie on, /tmp is in RAM.
 export TMPDIR=/var/tmp HOME=/root LANG=C.UTF-8
