@@ -41,17 +41,33 @@ run() {
 as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups
   env HOME="$work")
 
-# capped JOB STEP: what `limits` prints below caps of so many MB without swap.
-capped() {
-  echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2") swappiness 0 0"
+# cgroup_v2: is that what the cluster runs on?
+cgroup_v2() {
+  [ -e /sys/fs/cgroup/cgroup.controllers ]
 }
 
-# slurms MB: what `limits` prints where Slurm alone has set limits.
+# capped JOB STEP: what `limits` prints below caps of so many MB without swap.
+capped() {
+  echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2")$(swappiness 0)"
+}
+
+# slurms MB: what `limits` prints where Slurm alone has set limits. On cgroup v2
+# it limits the job only, and up to 23.02.5 it takes AllowedSwapSpace=0 for as
+# much swap as memory.
 slurms() {
-  local swappiness
-  swappiness=$(</sys/fs/cgroup/memory/memory.swappiness)
-  echo "job $(mb "$1") step $(mb "$1") with-swap $(mb "$1")" \
-    "swappiness $swappiness $swappiness"
+  if ! cgroup_v2; then
+    echo "job $(mb "$1") step $(mb "$1") with-swap $(mb "$1")$(swappiness \
+      "$(</sys/fs/cgroup/memory/memory.swappiness)")"
+  elif [[ $(sinfo --version) == *\ 22.05.* ]]; then
+    echo "job $(mb "$1") step max with-swap $(mb $(($1 * 2)))"
+  else
+    echo "job $(mb "$1") step max with-swap $(mb "$1")"
+  fi
+}
+
+# The end of a line of `limits`, which cgroup v2 has not.
+swappiness() {
+  cgroup_v2 || echo " swappiness $1 $1"
 }
 
 # anywhere TEXT: without the name of the node, where Slurm may choose it.
