@@ -22,7 +22,8 @@ all:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
-.PHONY: check-unit check-isa check-build check-mpi check-slurm run-check run-demo
+.PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
+.PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
 .PHONY: tags style help
 
@@ -206,6 +207,18 @@ check-mpi: all $(MPI_HELPERS) ## Tests under mpirun
 
 check-slurm: all $(SLURM_HELPERS) ## Tests on a private Slurm cluster (root)
 	$(run_tests) slurm
+
+# Only the plugin: the programs in the jobs, which are measured, are as ever.
+# Undefined behaviour traps, and libasan reports that: two runtimes in one
+# slurmstepd would not agree on where to.
+ASAN_BUILD := build-slurm-asan
+check-slurm-asan: all $(SLURM_HELPERS) ## The same, the plugin under sanitizers
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined \
+		CFLAGS='$(CFLAGS) -fsanitize-undefined-trap-on-error' \
+		BUILD=$(ASAN_BUILD) $(ASAN_BUILD)/plugin/spank_gbm.so
+	@GBM_PLUGIN='$(CURDIR)/$(ASAN_BUILD)/plugin/spank_gbm.so' \
+		GBM_PRELOAD="$$(readlink -f "$$($(CC) \
+		-print-file-name=libasan.so)")" $(test_env) tests/run.sh slurm
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) $(SLURM_HELPERS)
 	$(run_tests) unit isa build mpi slurm

@@ -45,6 +45,7 @@ gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for th
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
 qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines
 clang                   | clang | cmd:clang            | the second compiler
+libclang-rt-14-dev      | clang | cmd:clang            | its sanitizers, and libFuzzer
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
 clang-format            | style | cmd:git-clang-format | make style
 git                     | style | cmd:git              | make style

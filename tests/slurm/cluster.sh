@@ -43,6 +43,10 @@ Needs root, and cgroup v1 or v2.
 
 GBM_KEEP=1   keep the cluster's directory with its logs, and say where it is
 GBM_BUILD    where the programs and the plugin are (default: $top/build)
+GBM_PLUGIN   another plugin than the one in there
+GBM_PRELOAD  libraries for all of Slurm's programs that load the plugin, such
+             as the libasan.so that a sanitized one needs; what sanitizers
+             report is shown at the end, and makes the exit status 1
 END
 }
 
@@ -131,7 +135,7 @@ run() {
     die $EX_UNAVAILABLE "no cgroup memory controller is mounted here;" \
       "see /proc/mounts"
   local build=${GBM_BUILD:-$top/build}
-  local plugin=$build/plugin/spank_gbm.so
+  local plugin=${GBM_PLUGIN:-$build/plugin/spank_gbm.so}
   [ -r "$plugin" ] || die $EX_UNAVAILABLE "$plugin is missing; type: make"
 
   local dir
@@ -167,7 +171,8 @@ run() {
   # makes background children ignore Ctrl-C.
   setpriv --pdeathsig KILL env "--default-signal=INT,QUIT" unshare --mount \
     --pid --fork "--kill-child=KILL" --net --uts --ipc --propagation private \
-    bash "$self" --join "$dir" "$nodes" "$cores" "$build" "$@" \
+    bash "$self" --join "$dir" "$nodes" "$cores" "$build" "$plugin" \
+    "$@" \
     <&0 {leash}>&- &
   wait $!
 }
@@ -213,7 +218,8 @@ janitor() {
       [ -d "$mount/$name" ] || continue
       find "$mount/$name" -name cgroup.procs -exec cat {} + 2>/dev/null |
         sort -u | xargs -r kill -KILL 2>/dev/null
-      find "$mount/$name" -depth -type d -exec rmdir {} + 2>/dev/null
+      # Not by rmdir: users may have nested them deeper than a path is long.
+      find "$mount/$name" -depth -type d -delete 2>/dev/null
       [ ! -d "$mount/$name" ] || left="$left $mount/$name"
     done
     [ -n "$left" ] || break
@@ -239,11 +245,14 @@ join() {
 # In namespaces of its own: the controller, and what the user runs.
 
 master() {
-  local dir=$1 nodes=$2 cores=$3 build=$4
-  shift 4
+  local dir=$1 nodes=$2 cores=$3 build=$4 plugin=$5 status
+  local preload=${GBM_PRELOAD-}
+  shift 5
+  unset GBM_PRELOAD # a cluster inside this one finds our scripts
   isolate "$dir" ||
     die $EX_UNAVAILABLE "cannot set up namespaces (a container?)"
-  configure "$dir" "$nodes" "$cores" "$build"
+  configure "$dir" "$nodes" "$cores" "$plugin"
+  [ -z "$preload" ] || preload "$dir" "$preload"
 
   # Whoever runs this in a job of another Slurm shall not carry it over.
   unset "${!SLURM_@}" "${!SBATCH_@}" "${!SALLOC_@}" "${!SRUN_@}" GBM_MEM_CAP
@@ -258,6 +267,46 @@ master() {
   else
     shell "$dir" "$nodes"
   fi
+  status=$?
+  [ -z "$preload" ] || reports "$dir" || status=1
+  return $status
+}
+
+# preload DIR LIBRARIES: puts scripts in the place of Slurm's programs, for
+# this cluster only. By the loader's own option: a variable would be handed on
+# to the jobs.
+preload() {
+  local dir=$1 libraries=$2 program path loader
+  loader=$(awk '$6 ~ /\/ld-linux/ { print $6; exit }' /proc/self/maps)
+  mkdir "$dir/real" "$dir/preload" || die $EX_SOFTWARE "cannot fill $dir"
+  mkdir -m 1777 "$dir/reports" || die $EX_SOFTWARE "cannot fill $dir"
+  for program in slurmd slurmstepd srun sbatch salloc; do
+    path=$(readlink -f "$(command -v $program || echo /usr/sbin/$program)")
+    # In each script, as slurmd gives the prolog a new environment. Slurm
+    # itself leaks.
+    cat >"$dir/preload/$program" <<END
+#!/bin/sh
+export ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:log_path=$dir/reports/asan
+exec $loader --preload '$libraries' --argv0 "\$0" $dir/real/$program "\$@"
+END
+    chmod 755 "$dir/preload/$program"
+    touch "$dir/real/$program"
+    { mount --bind "$path" "$dir/real/$program" &&
+      mount --bind "$dir/preload/$program" "$path"; } ||
+      die $EX_UNAVAILABLE "cannot mount over $path"
+  done
+}
+
+# Fails when there are any.
+reports() {
+  local file status=0
+  for file in "$1"/reports/*; do
+    [ -e "$file" ] || continue
+    status=1
+    printf '%s\n' "--- ${file##*/}:" >&2
+    cat "$file" >&2
+  done
+  return $status
 }
 
 isolate() {
@@ -312,13 +361,13 @@ fill() {
     cp -r "$top"/slurm-config/*.conf "$top/slurm-config/plugstack.conf.d" \
       "$etc" || return
   # A copy, because users other than root must be able to read it, too.
-  install -m 755 "$2/plugin/spank_gbm.so" "$dir/plugin/"
+  install -m 755 "$2" "$dir/plugin/spank_gbm.so"
 }
 
 configure() {
-  local dir=$1 nodes=$2 cores=$3 build=$4
+  local dir=$1 nodes=$2 cores=$3 plugin=$4
   local etc=$dir/etc/slurm var=$dir/var node
-  fill "$dir" "$build" || die $EX_SOFTWARE "cannot fill $dir"
+  fill "$dir" "$plugin" || die $EX_SOFTWARE "cannot fill $dir"
 
   # Everything that differs from slurm-config/:
   local conf=$etc/slurm.conf list="node[01-0$nodes]"
