@@ -63,7 +63,19 @@ static inline vu vu_or(vu a, vu b) { return _mm256_or_si256(a, b); }
 
 #define vu_shl(a, n)  _mm256_slli_epi64(a, n)
 #define vu_shr(a, n)  _mm256_srli_epi64(a, n)
-#define vu_rotl(a, n) vu_or(vu_shl(a, n), vu_shr(a, 64 - (n)))
+#define vu_rotl(a, n) \
+	((n) % 8 ? vu_or(vu_shl(a, n), vu_shr(a, 64 - (n))) : vu_rotl_bytes(a, n))
+
+/* One shuffle of bytes, whose numbers are rotated as the bytes are to be. */
+static inline vu vu_rotl_bytes(vu a, int n)
+{
+	uint64_t low = UINT64_C(0x0706050403020100);
+	uint64_t high = UINT64_C(0x0F0E0D0C0B0A0908);
+	long long l = (long long)(low << n | low >> (64 - n));
+	long long h = (long long)(high << n | high >> (64 - n));
+
+	return _mm256_shuffle_epi8(a, _mm256_set_epi64x(h, l, h, l));
+}
 
 static inline vu vu_of_bits(vd a) { return _mm256_castpd_si256(a); }
 static inline vd vd_of_bits(vu a) { return _mm256_castsi256_pd(a); }
