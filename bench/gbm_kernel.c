@@ -30,17 +30,12 @@ void contender_init(int argc, char **argv)
 int contender_run(enum workload w, uint64_t count, struct sample *s)
 {
 	static double buffer[BUFFER];
-	uint64_t words[GBM_ROWS * GBM_LANES];
 	double start = cpu_now();
 
 	if (w != W_NORMALS)
 		return -1;
 	for (s->units = 0; s->units < count; s->units += BUFFER)
-		for (size_t i = 0; i < BUFFER; i += GBM_ROWS * GBM_LANES) {
-			kernel->words(&lanes, words, GBM_ROWS);
-			kernel->normals(words, buffer + i,
-					GBM_ROWS * GBM_LANES);
-		}
+		kernel->fill(&lanes, buffer, BUFFER / GBM_LANES);
 	s->seconds = cpu_now() - start;
 	s->values = BUFFER;
 	for (size_t i = 0; i < BUFFER; i++) {

@@ -10,9 +10,6 @@
 
 _Static_assert(GBM_RNG_LANES == GBM_LANES, "the public lanes are the kernels'");
 
-/* Words drawn at a time by gbm_rng_fill_normal(). */
-#define FILL_ROWS GBM_ROWS
-
 static struct gbm_lanes load(const struct gbm_rng *rng)
 {
 	struct gbm_lanes s;
@@ -79,23 +76,16 @@ double gbm_rng_normal(struct gbm_rng *rng)
 
 void gbm_rng_fill_normal(struct gbm_rng *rng, double *out, size_t n)
 {
-	const struct gbm_kernel *k = kernel();
-	uint64_t w[FILL_ROWS * GBM_LANES];
+	size_t rows;
 	struct gbm_lanes s;
 
 	for (; n && rng->next < GBM_LANES; n--)
 		*out++ = gbm_rng_normal(rng);
+	rows = n / GBM_LANES;
 	s = load(rng);
-	while (n >= GBM_LANES) {
-		size_t rows = n / GBM_LANES;
-
-		if (rows > FILL_ROWS)
-			rows = FILL_ROWS;
-		k->words(&s, w, rows);
-		k->normals(w, out, rows * GBM_LANES);
-		out += rows * GBM_LANES;
-		n -= rows * GBM_LANES;
-	}
+	kernel()->fill(&s, out, rows);
+	out += rows * GBM_LANES;
+	n -= rows * GBM_LANES;
 	save(rng, &s);
 	for (; n; n--)
 		*out++ = gbm_rng_normal(rng);

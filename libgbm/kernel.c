@@ -14,6 +14,12 @@
 #define STR_(a)	   #a
 #define STR(a)	   STR_(a)
 
+/*
+ * For functions that their constant arguments turn into others: left to itself,
+ * gcc makes one of them that asks at run time.
+ */
+#define FORCE_INLINE static inline __attribute__((always_inline))
+
 /* No vector across two cache lines. */
 #define ALIGNED _Alignas(64)
 
@@ -142,6 +148,9 @@ static inline void sfc64_save(const struct sfc64 *s, struct gbm_lanes *lanes,
 	lanes->counter += rows;
 }
 
+/* Where the sums of a path begin. */
+static ALIGNED const double zeros[GBM_GROUP_PATHS];
+
 /* The next row of words. */
 static inline void sfc64_row(struct sfc64 *s, uint64_t *w)
 {
@@ -180,24 +189,63 @@ static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
 		    vd_set1(1.5));
 }
 
-static inline int is_rest(uint64_t w)
+/*
+ * y = before + normals of a row of words.  Returns rest, moved on by a row and
+ * with a bit for each normal that its rectangle does not give: it counts as 0.
+ */
+static inline uint64_t add_row(const uint64_t *w, const double *before,
+			       double *y, uint64_t rest)
 {
-	return (w & (GBM_NORMAL_SLOTS - 1)) >= GBM_NORMAL_BANDS;
-}
+	vm is_rest[LANE_VECS];
 
-static void normals(const uint64_t *w, double *z, size_t n)
-{
-	for (size_t i = 0; i < n; i += VL) {
+	for (size_t v = 0; v < LANE_VECS; v++) {
 		vd x2, u;
 
-		normal_factors(w + i, &x2, &u);
-		vd_store(z + i, vd_mul(x2, u));
-		if (!vm_any(vd_is_zero(x2)))
-			continue;
-		for (size_t k = i; k < i + VL; k++)
-			if (is_rest(w[k]))
-				z[k] = gbm_normal_rest(w[k]);
+		normal_factors(w + v * VL, &x2, &u);
+		vd_store(y + v * VL, vd_fma(x2, u, vd_load(before + v * VL)));
+		is_rest[v] = vd_is_zero(x2);
 	}
+	return rest >> GBM_LANES | vm_bits8(is_rest) << (64 - GBM_LANES);
+}
+
+/* Rows that fit in such bits. */
+#define REST_ROWS (64 / GBM_LANES)
+
+/* Adds the normals that were left; bit 0 stands for w[0]. */
+static inline void add_rest(uint64_t rest, const uint64_t *w, double *y)
+{
+	for (; rest; rest &= rest - 1) {
+		int i = __builtin_ctzll(rest);
+
+		y[i] += gbm_normal_rest(w[i]);
+	}
+}
+
+/*
+ * The same for a group, with what add_row() returned for each of its rows.
+ * Outside of the loops over the rows, since a mispredicted branch empties the
+ * core.
+ */
+static inline void add_rests(const uint64_t *rest, const uint64_t *w, double *y)
+{
+	for (size_t row = 0; row < GBM_ROWS; row += REST_ROWS) {
+		size_t i = row * GBM_LANES;
+
+		add_rest(rest[row + REST_ROWS - 1], w + i, y + i);
+	}
+}
+
+/* y = before + normals of the words of a group. */
+static void sums(const uint64_t *w, const double *before, double *y)
+{
+	uint64_t rest[GBM_ROWS], bits = 0;
+
+	for (size_t row = 0; row < GBM_ROWS; row++) {
+		size_t i = row * GBM_LANES;
+
+		rest[row] = bits = add_row(w + i, before + i, y + i, bits);
+	}
+	add_rests(rest, w, y);
 }
 
 static void exp2_n(const double *x, double *out, size_t n)
@@ -213,13 +261,141 @@ enum sink {
 	SINK_ADD    /* out[i] += price / spot */
 };
 
+/* What is known of the exponents of prices: the same for all of a plan. */
+enum range {
+	RANGE_ANY,
+	RANGE_NEAR /* vm_exp2_near() holds */
+};
+
+static enum range range_of(const struct gbm_dynamics *d)
+{
+	double most = fabs(d->drift2) + GBM_NORMAL_MOST * fabs(d->vol2);
+
+	return (double)d->steps * most <= VM_EXP2_NEAR ? RANGE_NEAR : RANGE_ANY;
+}
+
+/* How a step's prices are made; constants are in registers. */
+struct step {
+	enum sink sink;
+	enum range range;
+	vd drift, vol, spot;
+	double *out;
+};
+
+static inline struct step make_step(const struct gbm_dynamics *d, uint64_t t,
+				    enum sink sink, enum range range,
+				    double *out)
+{
+	return (struct step){ sink,
+			      range,
+			      vd_set1((double)t * d->drift2),
+			      vd_set1(d->vol2),
+			      vd_set1(d->spot),
+			      out };
+}
+
+FORCE_INLINE void sink_row(const struct step *s, const vd *x, int far,
+			   double *out)
+{
+	for (size_t v = 0; v < LANE_VECS; v++) {
+		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
+
+		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e)
+					: vd_mul(s->spot, e);
+		vd_store(out + v * VL, e);
+	}
+}
+
+/* The prices of the row from path i on, whose normals add up to y[i]. */
+FORCE_INLINE void price_row(const struct step *s, const double *y, size_t i)
+{
+	vd x[LANE_VECS];
+	vm far;
+
+	if (s->sink == SINK_NONE)
+		return;
+	for (size_t v = 0; v < LANE_VECS; v++) {
+		vm is_far;
+
+		x[v] = vd_fma(s->vol, vd_load(y + i + v * VL), s->drift);
+		is_far = vd_abs_above(x[v], vd_set1(VM_EXP2_NEAR));
+		far = v ? vm_or(far, is_far) : is_far;
+	}
+	if (s->range == RANGE_ANY && vm_any(far))
+		sink_row(s, x, 1, s->out + i);
+	else
+		sink_row(s, x, 0, s->out + i);
+}
+
+static inline void prices(const struct step *s, const double *y)
+{
+	for (size_t i = 0; i < GBM_GROUP_PATHS; i += GBM_LANES)
+		price_row(s, y, i);
+}
+
+/*
+ * The next group's words to w_new, prices of the sums in y, and then in their
+ * place sums of the words w.  In one loop: they depend on each other in
+ * nothing, and load different parts of a core.
+ */
+FORCE_INLINE void turn(struct gbm_lanes *lanes, uint64_t *w_new,
+		       const struct step *step, const uint64_t *w,
+		       const double *before, double *y)
+{
+	uint64_t rest[GBM_ROWS], bits = 0;
+	struct sfc64 s;
+
+	sfc64_load(&s, lanes);
+	for (size_t row = 0; row < GBM_ROWS; row++) {
+		size_t i = row * GBM_LANES;
+
+		sfc64_row(&s, w_new + i);
+		price_row(step, y, i);
+		rest[row] = bits = add_row(w + i, before + i, y + i, bits);
+	}
+	sfc64_save(&s, lanes, GBM_ROWS);
+	add_rests(rest, w, y);
+}
+
+static void normals(const uint64_t *w, double *z, size_t n)
+{
+	for (; n >= GBM_GROUP_PATHS; n -= GBM_GROUP_PATHS) {
+		sums(w, zeros, z);
+		w += GBM_GROUP_PATHS;
+		z += GBM_GROUP_PATHS;
+	}
+	for (; n; n -= GBM_LANES) {
+		add_rest(add_row(w, zeros, z, 0) >> (64 - GBM_LANES), w, z);
+		w += GBM_LANES;
+		z += GBM_LANES;
+	}
+}
+
+static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
+{
+	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
+	const struct step none = { .sink = SINK_NONE };
+	size_t k = 0;
+
+	if (rows >= GBM_ROWS) {
+		words(lanes, w[0], GBM_ROWS);
+		for (rows -= GBM_ROWS; rows >= GBM_ROWS; rows -= GBM_ROWS) {
+			turn(lanes, w[!k], &none, w[k], zeros, z);
+			z += GBM_GROUP_PATHS;
+			k = !k;
+		}
+		sums(w[k], zeros, z);
+		z += GBM_GROUP_PATHS;
+	}
+	words(lanes, w[0], rows);
+	normals(w[0], z, rows * GBM_LANES);
+}
+
 /*
  * A step of a group passes three stages: its words are drawn, their normals are
  * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink.
- * Words depend on no prices, so while one step's prices are made, the next
- * one's normals and the words of the one after that are made in the same loop:
- * the stages load different parts of a core, and look-ups are slow in words
- * that were stored just before.
+ * While one step's prices are made, the next one's normals and the words of the
+ * one after that are, in the same turn.
  */
 struct pipeline {
 	const struct gbm_dynamics *d;
@@ -227,123 +403,7 @@ struct pipeline {
 	struct gbm_lanes lanes;
 	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
 	ALIGNED double y[GBM_GROUP_PATHS];
-	uint8_t whole[GBM_ROWS]; /* rows whose normals need no more */
 };
-
-/* Where the sums of a path begin. */
-static ALIGNED const double zeros[GBM_GROUP_PATHS];
-
-/* Constants of a step's prices, in registers. */
-struct step {
-	vd drift, vol, spot;
-};
-
-static inline struct step step_load(const struct gbm_dynamics *d, uint64_t t)
-{
-	return (struct step){ vd_set1((double)t * d->drift2), vd_set1(d->vol2),
-			      vd_set1(d->spot) };
-}
-
-static inline void sink_row(const struct step *s, const vd *x, enum sink sink,
-			    int far, double *out)
-{
-	for (size_t v = 0; v < LANE_VECS; v++) {
-		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
-
-		e = sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e) :
-				       vd_mul(s->spot, e);
-		vd_store(out + v * VL, e);
-	}
-}
-
-/* The prices of a row of paths whose normals add up to y. */
-static inline void price_row(const struct step *s, const double *y,
-			     enum sink sink, double *out)
-{
-	vd x[LANE_VECS];
-	vm far;
-
-	if (sink == SINK_NONE)
-		return;
-	for (size_t v = 0; v < LANE_VECS; v++) {
-		vm is_far;
-
-		x[v] = vd_fma(s->vol, vd_load(y + v * VL), s->drift);
-		is_far = vd_abs_above(x[v], vd_set1(VM_EXP2_NEAR));
-		far = v ? vm_or(far, is_far) : is_far;
-	}
-	if (vm_any(far))
-		sink_row(s, x, sink, 1, out);
-	else
-		sink_row(s, x, sink, 0, out);
-}
-
-/* y = before + normals of w; returns whether these were all of them. */
-static inline int add_row(const uint64_t *w, const double *before, double *y)
-{
-	vm rest;
-
-	for (size_t v = 0; v < LANE_VECS; v++) {
-		vd x2, u;
-
-		normal_factors(w + v * VL, &x2, &u);
-		vd_store(y + v * VL, vd_fma(x2, u, vd_load(before + v * VL)));
-		rest = v ? vm_or(rest, vd_is_zero(x2)) : vd_is_zero(x2);
-	}
-	return !vm_any(rest);
-}
-
-/* Adds those that were not: few, so out of the loops. */
-static void add_rest(struct pipeline *p, const uint64_t *w)
-{
-	static const uint8_t all[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
-
-	for (size_t row = 0; row < GBM_ROWS; row += sizeof(all)) {
-		size_t i = row * GBM_LANES, end = i + sizeof(all) * GBM_LANES;
-
-		if (memcmp(p->whole + row, all, sizeof(all)) == 0)
-			continue;
-		for (; i < end; i++)
-			if (is_rest(w[i]))
-				p->y[i] += gbm_normal_rest(w[i]);
-	}
-}
-
-/* All stages; prices before sums, which take their place. */
-static inline void full_turn(struct pipeline *p, uint64_t *w_new,
-			     const uint64_t *w, const double *before,
-			     uint64_t t, enum sink sink, double *out)
-{
-	const struct step step = step_load(p->d, t);
-	struct sfc64 s;
-
-	sfc64_load(&s, &p->lanes);
-	for (size_t row = 0; row < GBM_ROWS; row++) {
-		size_t i = row * GBM_LANES;
-
-		sfc64_row(&s, w_new + i);
-		price_row(&step, p->y + i, sink, out + i);
-		p->whole[row] = (uint8_t)add_row(w + i, before + i, p->y + i);
-	}
-	sfc64_save(&s, &p->lanes, GBM_ROWS);
-}
-
-static void prices(struct pipeline *p, uint64_t t, enum sink sink, double *out)
-{
-	const struct step step = step_load(p->d, t);
-
-	for (size_t i = 0; i < GBM_GROUP_PATHS; i += GBM_LANES)
-		price_row(&step, p->y + i, sink, out + i);
-}
-
-static void sums(struct pipeline *p, const uint64_t *w, const double *before)
-{
-	for (size_t row = 0; row < GBM_ROWS; row++) {
-		size_t i = row * GBM_LANES;
-
-		p->whole[row] = (uint8_t)add_row(w + i, before + i, p->y + i);
-	}
-}
 
 /* Puts the lanes at the beginning of a group's streams. */
 static void begin_group(struct pipeline *p, uint64_t group, int first)
@@ -364,9 +424,10 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
  * those of the last step only.  out moves on by step_stride after each step
  * and by group_stride after each group.
  */
-static inline void run(const struct gbm_dynamics *d, uint64_t group,
-		       uint64_t n_groups, enum sink sink, int last_only,
-		       double *out, size_t step_stride, size_t group_stride)
+FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
+		      uint64_t n_groups, enum sink sink, enum range range,
+		      int last_only, double *out, size_t step_stride,
+		      size_t group_stride)
 {
 	const uint64_t units = n_groups * d->steps;
 	/* The step that each stage is at, from 0. */
@@ -378,31 +439,29 @@ static inline void run(const struct gbm_dynamics *d, uint64_t group,
 		int with_words = k < units;
 		int with_sums = k > 0 && k <= units;
 		int with_prices = k > 1;
+		int silent = last_only && prices_at + 1 < d->steps;
 		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
 		const double *before = sums_at ? p.y : zeros;
-		enum sink to = last_only && prices_at + 1 < d->steps ?
-				       SINK_NONE :
-				       sink;
+		struct step step =
+			make_step(d, prices_at + 1, sink, range, out);
 
 		if (with_words && words_at == 0)
 			begin_group(&p, group++, k == 0);
 		if (with_words && with_sums && with_prices) {
-			if (to == SINK_NONE)
-				full_turn(&p, w_new, w, before, prices_at + 1,
-					  SINK_NONE, out);
+			const struct step none = { .sink = SINK_NONE };
+
+			if (silent)
+				turn(&p.lanes, w_new, &none, w, before, p.y);
 			else
-				full_turn(&p, w_new, w, before, prices_at + 1,
-					  sink, out);
+				turn(&p.lanes, w_new, &step, w, before, p.y);
 		} else {
 			if (with_words)
 				words(&p.lanes, w_new, GBM_ROWS);
-			if (with_prices)
-				prices(&p, prices_at + 1, to, out);
+			if (with_prices && !silent)
+				prices(&step, p.y);
 			if (with_sums)
-				sums(&p, w, before);
+				sums(w, before, p.y);
 		}
-		if (with_sums)
-			add_rest(&p, w);
 		if (with_words && ++words_at == d->steps)
 			words_at = 0;
 		if (with_sums && ++sums_at == d->steps)
@@ -420,7 +479,12 @@ static inline void run(const struct gbm_dynamics *d, uint64_t group,
 static void terminal(const struct gbm_dynamics *d, uint64_t group,
 		     uint64_t n_groups, double *out)
 {
-	run(d, group, n_groups, SINK_STORE, 1, out, 0, GBM_GROUP_PATHS);
+	if (range_of(d) == RANGE_NEAR)
+		run(d, group, n_groups, SINK_STORE, RANGE_NEAR, 1, out, 0,
+		    GBM_GROUP_PATHS);
+	else
+		run(d, group, n_groups, SINK_STORE, RANGE_ANY, 1, out, 0,
+		    GBM_GROUP_PATHS);
 }
 
 static void average(const struct gbm_dynamics *d, uint64_t group,
@@ -430,7 +494,12 @@ static void average(const struct gbm_dynamics *d, uint64_t group,
 	size_t n = (size_t)n_groups * GBM_GROUP_PATHS;
 
 	memset(out, 0, n * sizeof(*out));
-	run(d, group, n_groups, SINK_ADD, 0, out, 0, GBM_GROUP_PATHS);
+	if (range_of(d) == RANGE_NEAR)
+		run(d, group, n_groups, SINK_ADD, RANGE_NEAR, 0, out, 0,
+		    GBM_GROUP_PATHS);
+	else
+		run(d, group, n_groups, SINK_ADD, RANGE_ANY, 0, out, 0,
+		    GBM_GROUP_PATHS);
 	for (size_t i = 0; i < n; i += VL)
 		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
 }
@@ -444,14 +513,13 @@ static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	p.d = d;
 	begin_group(&p, group, 1);
 	for (uint64_t t = 1; t <= d->steps; t++) {
-		const struct step step = step_load(d, t);
+		const struct step step =
+			make_step(d, t, SINK_STORE, RANGE_ANY, out);
 
 		words(&p.lanes, p.w[0], GBM_ROWS);
-		sums(&p, p.w[0], t > 1 ? p.y : zeros);
-		add_rest(&p, p.w[0]);
+		sums(p.w[0], t > 1 ? p.y : zeros, p.y);
 		for (size_t r = 0; r < n_rows; r++)
-			price_row(&step, p.y + (row + r) * GBM_LANES,
-				  SINK_STORE, out + r * GBM_LANES);
+			price_row(&step, p.y + row * GBM_LANES, r * GBM_LANES);
 		out += stride;
 	}
 }
@@ -464,7 +532,8 @@ static void paths(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	for (size_t i = 0; i < n_rows * GBM_LANES; i += VL)
 		vd_store(out + i, spot);
 	if (n_rows == GBM_ROWS)
-		run(d, group, 1, SINK_STORE, 0, out + stride, stride, 0);
+		run(d, group, 1, SINK_STORE, RANGE_ANY, 0, out + stride, stride,
+		    0);
 	else
 		some_rows(d, group, row, n_rows, out + stride, stride);
 }
@@ -555,6 +624,7 @@ const struct gbm_kernel CAT(gbm_kernel_, GBM_KERNEL_ISA) = {
 	.seed = seed_lanes,
 	.words = words,
 	.normals = normals,
+	.fill = fill,
 	.exp2 = exp2_n,
 	.terminal = terminal,
 	.average = average,

@@ -69,6 +69,9 @@ struct gbm_kernel {
 	/* z[i] = normal of w[i], for n a multiple of GBM_LANES. */
 	void (*normals)(const uint64_t *w, double *z, size_t n);
 
+	/* z = normals of the next rows x GBM_LANES words. */
+	void (*fill)(struct gbm_lanes *lanes, double *z, size_t rows);
+
 	/* out[i] = 2^x[i], for n a multiple of GBM_LANES. */
 	void (*exp2)(const double *x, double *out, size_t n);
 

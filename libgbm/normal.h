@@ -22,6 +22,9 @@
 
 #define GBM_NORMAL_SLOTS 2048
 
+/* No normal is further from 0: see gbm_normal_tail(). */
+#define GBM_NORMAL_MOST 13.0
+
 /* ln x for 0 < x <= 1, normal: 2 atanh((m - 1) / (m + 1)) + e ln 2. */
 static inline double gbm_log(double x)
 {

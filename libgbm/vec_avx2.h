@@ -42,6 +42,12 @@ static inline vm vd_abs_above(vd a, vd b)
 static inline vm vm_or(vm a, vm b) { return _mm256_or_pd(a, b); }
 static inline int vm_any(vm a) { return _mm256_movemask_pd(a) != 0; }
 
+static inline uint64_t vm_bits8(const vm *m)
+{
+	return (uint64_t)(_mm256_movemask_pd(m[0]) | _mm256_movemask_pd(m[1])
+							     << 4);
+}
+
 static inline vu vu_load(const uint64_t *p)
 {
 	return _mm256_loadu_si256((const __m256i *)(const void *)p);

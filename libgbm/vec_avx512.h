@@ -40,6 +40,10 @@ static inline vm vd_abs_above(vd a, vd b)
 
 static inline vm vm_or(vm a, vm b) { return (vm)(a | b); }
 static inline int vm_any(vm a) { return a != 0; }
+static inline uint64_t vm_bits8(const vm *m)
+{
+	return *m;
+}
 
 static inline vu vu_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
 static inline void vu_store(uint64_t *p, vu a) { _mm512_storeu_si512(p, a); }

@@ -34,6 +34,22 @@ static inline int vm_any(vm a)
 	return vget_lane_u64(vreinterpret_u64_u32(vmovn_u64(a)), 0) != 0;
 }
 
+/* Narrowed to a byte each, of which a product takes one bit to the top. */
+static inline uint64_t vm_bits8(const vm *m)
+{
+	uint32x4_t a = vuzp1q_u32(vreinterpretq_u32_u64(m[0]),
+				  vreinterpretq_u32_u64(m[1]));
+	uint32x4_t b = vuzp1q_u32(vreinterpretq_u32_u64(m[2]),
+				  vreinterpretq_u32_u64(m[3]));
+	uint16x8_t c =
+		vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
+	uint64_t bytes = vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(c)), 0);
+
+	return (bytes & UINT64_C(0x8040201008040201)) *
+		       UINT64_C(0x0101010101010101) >>
+	       56;
+}
+
 static inline vu vu_load(const uint64_t *p) { return vld1q_u64(p); }
 static inline void vu_store(uint64_t *p, vu a) { vst1q_u64(p, a); }
 static inline vu vu_set1(uint64_t a) { return vdupq_n_u64(a); }

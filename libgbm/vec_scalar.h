@@ -34,6 +34,16 @@ static inline vm vd_abs_above(vd a, vd b) { return fabs(a) > b; }
 static inline vm vm_or(vm a, vm b) { return a | b; }
 static inline int vm_any(vm a) { return a; }
 
+/* Eight elements as the bits of a number. */
+static inline uint64_t vm_bits8(const vm *m)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		bits |= (uint64_t)m[i] << i;
+	return bits;
+}
+
 static inline vu vu_load(const uint64_t *p) { return *p; }
 static inline void vu_store(uint64_t *p, vu a) { *p = a; }
 static inline vu vu_set1(uint64_t a) { return a; }
