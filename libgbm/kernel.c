@@ -557,65 +557,88 @@ static void payoff(double *v, size_t n, double sign, double strike,
 }
 
 /* Adds up the lanes: 0 + 16, 1 + 17, ..; then 0 + 8, ..; down to one. */
-static double fold(double *lane)
+static double fold(vd *s)
 {
-	for (unsigned half = GBM_SUM_LANES / 2; half; half /= 2)
-		for (unsigned l = 0; l < half; l++)
+	double lane[VL];
+
+	for (size_t half = SUM_VECS / 2; half; half /= 2)
+		for (size_t v = 0; v < half; v++)
+			s[v] = vd_add(s[v], s[v + half]);
+	vd_store(lane, s[0]);
+	for (size_t half = VL / 2; half; half /= 2)
+		for (size_t l = 0; l < half; l++)
 			lane[l] += lane[l + half];
 	return lane[0];
 }
 
-static void moments(const double *v, size_t n, struct gbm_moments *m)
+/* The n values that are less than a row of lanes, and fill in the others. */
+static void last_row(double *last, const double *v, size_t n, double fill)
 {
-	size_t full = n - n % GBM_SUM_LANES;
-	double sums[GBM_SUM_LANES], los[GBM_SUM_LANES], his[GBM_SUM_LANES];
-	double mean;
-	vd s[SUM_VECS], lo[SUM_VECS], hi[SUM_VECS], mv;
+	for (size_t l = 0; l < GBM_SUM_LANES; l++)
+		last[l] = l < n ? v[l] : fill;
+}
 
-	for (unsigned j = 0; j < SUM_VECS; j++) {
-		s[j] = vd_set1(0);
-		lo[j] = hi[j] = vd_set1(v[0]);
-	}
-	for (size_t i = 0; i < full; i += GBM_SUM_LANES)
-		for (unsigned j = 0; j < SUM_VECS; j++) {
-			vd x = vd_load(v + i + j * VL);
-
-			s[j] = vd_add(s[j], x);
-			lo[j] = vd_min(lo[j], x);
-			hi[j] = vd_max(hi[j], x);
-		}
-	for (unsigned j = 0; j < SUM_VECS; j++) {
-		vd_store(sums + j * VL, s[j]);
-		vd_store(los + j * VL, lo[j]);
-		vd_store(his + j * VL, hi[j]);
-	}
-	m->min = m->max = v[0];
-	for (unsigned l = 0; l < GBM_SUM_LANES; l++) {
-		m->min = los[l] < m->min ? los[l] : m->min;
-		m->max = his[l] > m->max ? his[l] : m->max;
-	}
-	for (size_t i = full; i < n; i++) {
-		sums[i - full] += v[i];
+static void extremes(struct gbm_moments *m, const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		m->min = v[i] < m->min ? v[i] : m->min;
 		m->max = v[i] > m->max ? v[i] : m->max;
 	}
-	m->sum = fold(sums);
+}
+
+static inline void add_squares(vd *s, const double *v, vd mean)
+{
+	for (size_t j = 0; j < SUM_VECS; j++) {
+		vd x = vd_sub(vd_load(v + j * VL), mean);
+
+		s[j] = vd_fma(x, x, s[j]);
+	}
+}
+
+static void moments(const double *v, size_t n, struct gbm_moments *m)
+{
+	size_t n_last = n % GBM_SUM_LANES, full = n - n_last;
+	double last[GBM_SUM_LANES], mean;
+	/* Extremes need no order, and registers are scarce. */
+	vd s[SUM_VECS], lo[2], hi[2];
+
+	for (size_t j = 0; j < SUM_VECS; j++)
+		s[j] = vd_set1(0);
+	lo[0] = lo[1] = hi[0] = hi[1] = vd_set1(v[0]);
+	for (size_t i = 0; i < full; i += GBM_SUM_LANES)
+		for (size_t j = 0; j < SUM_VECS; j++) {
+			vd x = vd_load(v + i + j * VL);
+
+			s[j] = vd_add(s[j], x);
+			lo[j % 2] = vd_min(lo[j % 2], x);
+			hi[j % 2] = vd_max(hi[j % 2], x);
+		}
+	m->min = m->max = v[0];
+	vd_store(last, vd_min(lo[0], lo[1]));
+	extremes(m, last, VL);
+	vd_store(last, vd_max(hi[0], hi[1]));
+	extremes(m, last, VL);
+	extremes(m, v + full, n_last);
+	/* Of 0 and -0 neither is less: the order must not be seen. */
+	m->min += 0.0;
+	m->max += 0.0;
+	if (n_last) {
+		last_row(last, v + full, n_last, 0);
+		for (size_t j = 0; j < SUM_VECS; j++)
+			s[j] = vd_add(s[j], vd_load(last + j * VL));
+	}
+	m->sum = fold(s);
 
 	mean = m->sum / (double)n;
-	mv = vd_set1(mean);
-	for (unsigned j = 0; j < SUM_VECS; j++)
+	for (size_t j = 0; j < SUM_VECS; j++)
 		s[j] = vd_set1(0);
 	for (size_t i = 0; i < full; i += GBM_SUM_LANES)
-		for (unsigned j = 0; j < SUM_VECS; j++) {
-			vd x = vd_sub(vd_load(v + i + j * VL), mv);
-
-			s[j] = vd_fma(x, x, s[j]);
-		}
-	for (unsigned j = 0; j < SUM_VECS; j++)
-		vd_store(sums + j * VL, s[j]);
-	for (size_t i = full; i < n; i++)
-		sums[i - full] = fma(v[i] - mean, v[i] - mean, sums[i - full]);
-	m->m2 = fold(sums);
+		add_squares(s, v + i, vd_set1(mean));
+	if (n_last) {
+		last_row(last, v + full, n_last, mean);
+		add_squares(s, last, vd_set1(mean));
+	}
+	m->m2 = fold(s);
 }
 
 const struct gbm_kernel CAT(gbm_kernel_, GBM_KERNEL_ISA) = {

@@ -32,19 +32,25 @@ static int split(double x, uint64_t *mant, int *exp)
 	return (int)(bits >> 63);
 }
 
-/* Adds +-mant * 2^exp, mant < 2^53. */
-static void add_scaled(struct gbm_acc *acc, int negative, uint64_t mant,
-		       int exp)
+/* Adds +-(high 2^64 + low) * 2^exp, high < 2^42. */
+static void add_scaled(struct gbm_acc *acc, int negative, uint64_t high,
+		       uint64_t low, int exp)
 {
 	unsigned pos = (unsigned)(exp + GBM_ACC_BIAS);
-	unsigned i = pos / 32, shift = pos % 32;
-	uint64_t low = mant << shift; /* bits 0..63 of mant * 2^shift */
-	uint64_t high = shift ? mant >> (64 - shift) : 0;
-	int64_t part[3] = { (int64_t)(low & 0xffffffff), (int64_t)(low >> 32),
-			    (int64_t)high };
+	unsigned shift = pos % 32;
+	int64_t *limb = acc->limb + pos / 32;
+	/* In two steps, as a shift by 64 is none. */
+	uint64_t up = low >> 1 >> (63 - shift) | high << shift;
+	int64_t part[5], sign = negative ? -1 : 1;
 
-	for (unsigned j = 0; j < 3; j++)
-		acc->limb[i + j] += negative ? -part[j] : part[j];
+	low <<= shift;
+	part[0] = (int64_t)(low & 0xffffffff);
+	part[1] = (int64_t)(low >> 32);
+	part[2] = (int64_t)(up & 0xffffffff);
+	part[3] = (int64_t)(up >> 32);
+	part[4] = (int64_t)(high >> 1 >> (63 - shift));
+	for (unsigned i = 0; i < 5; i++)
+		limb[i] += sign * part[i];
 	if (++acc->pending == MAX_PENDING)
 		gbm_acc_normalize(acc);
 }
@@ -54,12 +60,12 @@ void gbm_acc_add(struct gbm_acc *acc, double x)
 	uint64_t mant;
 	int exp, negative = split(x, &mant, &exp);
 
-	add_scaled(acc, negative, mant, exp);
+	add_scaled(acc, negative, 0, mant, exp);
 }
 
 void gbm_acc_add_product(struct gbm_acc *acc, double a, double b)
 {
-	uint64_t ma, mb, mid, low, high;
+	uint64_t ma, mb, mid, high, low;
 	int ea, eb, negative;
 
 	negative = split(a, &ma, &ea);
@@ -70,12 +76,11 @@ void gbm_acc_add_product(struct gbm_acc *acc, double a, double b)
 	low = (ma & mask) * (mb & mask);
 	mid = (ma & mask) * (mb >> 27) + (ma >> 27) * (mb & mask);
 	high = (ma >> 27) * (mb >> 27);
-	add_scaled(acc, negative, low & ((UINT64_C(1) << 53) - 1), ea + eb);
-	add_scaled(acc, negative, low >> 53, ea + eb + 53);
-	add_scaled(acc, negative, mid & ((UINT64_C(1) << 53) - 1),
-		   ea + eb + 27);
-	add_scaled(acc, negative, mid >> 53, ea + eb + 80);
-	add_scaled(acc, negative, high, ea + eb + 54);
+	/* What is left of low is above 2^27. */
+	mid += low >> 27;
+	low = (low & mask) | (mid & mask) << 27;
+	high += mid >> 27;
+	add_scaled(acc, negative, high >> 10, low | high << 54, ea + eb);
 }
 
 void gbm_acc_normalize(struct gbm_acc *acc)
@@ -172,7 +177,7 @@ void gbm_acc_round(struct gbm_acc *acc, double *hi, double *lo, int *exp)
 		return;
 	rest = *acc;
 	negative = split(*hi, &mant, &e);
-	add_scaled(&rest, !negative, mant, e + *exp);
+	add_scaled(&rest, !negative, 0, mant, e + *exp);
 	gbm_acc_normalize(&rest);
 	round_once(&rest, lo, &lo_exp);
 	*lo = ldexp(*lo, lo_exp - *exp);
