@@ -141,7 +141,7 @@ START_TEST(other_node_is_left_alone)
 
 	use("scope");
 	free(placed(150 * M, SWAP_NONE, 0));
-	ck_assert_uint_eq(tree_get(other, "memory.max"), 400 * M);
+	ck_assert_uint_eq(tree_get(other, "memory.max"), 300 * M);
 }
 END_TEST
 
@@ -348,22 +348,58 @@ START_TEST(not_to_be_written)
 END_TEST
 
 /*
- * In the place of libc's: Slurm, which writes its own limit right after ours,
- * OTHERS times.
+ * Slurm, which writes at the same time as we do: its own limit right after
+ * ours, OTHERS times; and the job's swap right after our first limit of RAM.
  */
 static int others;
+static bool raise_swap;
+static char order[256]; /* names of the files written to */
 
+/* In the place of libc's. */
 ssize_t write(int fd, const void *text, size_t len)
 {
 	static const char slurms[] = "419430400\n";
+	char link[64], path[512] = "";
+	const char *name;
 
-	if (others == 0)
-		return syscall(SYS_write, fd, text, len);
-	others--;
-	if (syscall(SYS_write, fd, slurms, sizeof(slurms) - 1) < 0)
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) < 0)
 		return -1;
-	return (ssize_t)len;
+	name = strrchr(path, '/');
+	if (name && strlen(order) + strlen(name) < sizeof(order))
+		memcpy(order + strlen(order), name, strlen(name) + 1);
+	if (others > 0) {
+		others--;
+		if (syscall(SYS_write, fd, slurms, sizeof(slurms) - 1) < 0)
+			return -1;
+		return (ssize_t)len;
+	}
+	if (raise_swap && name && strcmp(name, "/memory.max") == 0) {
+		raise_swap = false;
+		tree_put(JOB, "memory.swap.max", slurms);
+	}
+	return syscall(SYS_write, fd, text, len);
 }
+
+START_TEST(swap_goes_first)
+{
+	use("scope");
+	order[0] = '\0';
+	free(placed(150 * M, SWAP_NONE, 0));
+	ck_assert_str_eq(order, "/memory.swap.max/memory.max"
+				"/memory.swap.max/memory.max");
+}
+END_TEST
+
+START_TEST(swap_is_raised_meanwhile)
+{
+	use("scope");
+	raise_swap = true;
+	free(placed(150 * M, SWAP_NONE, 0));
+	ck_assert(!raise_swap);
+	ck_assert_uint_eq(tree_get(JOB, "memory.swap.max"), 0);
+}
+END_TEST
 
 START_TEST(slurm_writes_as_well)
 {
@@ -508,6 +544,8 @@ int main(void)
 	tcase_add_test(tc, memory_is_in_v1);
 	tcase_add_test(tc, not_this_jobs);
 	tcase_add_test(tc, not_to_be_written);
+	tcase_add_test(tc, swap_goes_first);
+	tcase_add_test(tc, swap_is_raised_meanwhile);
 	tcase_add_test(tc, slurm_writes_as_well);
 	tcase_add_test(tc, read_back_must_hold);
 	tcase_add_test(tc, counters);
