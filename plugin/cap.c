@@ -37,9 +37,7 @@ void cap_init(struct cap_step *c, const struct cap_host *host,
 	c->n_tasks = n_tasks;
 	c->fallback = conf->fallback;
 	c->warn = conf->warn;
-	c->has_job = job_want != NULL;
-	if (job_want)
-		c->job_want = *job_want;
+	c->job_want = *job_want;
 	c->step_want = *step_want;
 }
 
@@ -47,6 +45,13 @@ void cap_refuse(struct cap_step *c, const char *why)
 {
 	if (c->why.text[0] == '\0')
 		err_set(&c->why, "%s", why);
+}
+
+void cap_forgo(struct cap_step *c, const char *why)
+{
+	err_set(&c->unkept,
+		"job %" PRIu32 " on %.64s runs without its cap: %.260s", c->job,
+		c->node, why);
 }
 
 static const char *job_dir(const struct cap_step *c, char out[PROCFS_PATH_MAX])
@@ -110,15 +115,9 @@ static int apply(struct cap_step *c, const struct cap_place *place,
 	c->dir[place->step_len] = '\0';
 	c->job_len = place->job_len;
 	job_dir(c, dir);
-	if (c->has_job) {
-		if (c->backend->apply(&c->host, dir, true, &c->job_want,
-				      &c->job_got, e) < 0)
-			return -1;
-	} else {
-		if (c->backend->limit(&c->host, dir, &c->job_got.bytes, e) < 0)
-			return -1;
-		c->job_got.foreign = true;
-	}
+	if (c->backend->apply(&c->host, dir, true, &c->job_want, &c->job_got,
+			      e) < 0)
+		return -1;
 	if (c->backend->apply(&c->host, c->dir, false, &c->step_want,
 			      &c->step_got, e) < 0)
 		return -1;
@@ -172,9 +171,7 @@ void cap_place(struct cap_step *c, int task, pid_t pid)
 	    place_task(c, task, pid, &e) == 0)
 		return;
 	if (c->warn && c->backend != &cap_refuse_all) {
-		err_set(&c->unkept,
-			"job %" PRIu32 " on %.64s runs without its cap: %.260s",
-			c->job, c->node, e.text);
+		cap_forgo(c, e.text);
 		return;
 	}
 	err_set(&why, "job %" PRIu32 " on %.64s: %.280s", c->job, c->node,
@@ -235,7 +232,7 @@ uint64_t cap_bytes(const struct cap_step *c)
 
 bool cap_is_slurms(const struct cap_step *c)
 {
-	return c->has_job && c->job_got.foreign;
+	return c->job_want.cap != NO_CAP && c->job_got.foreign;
 }
 
 static bool same_swap(const struct swap *a, const struct swap *b)
@@ -251,6 +248,12 @@ static const char *peak_text(char out[SIZE_TEXT_MAX], uint64_t peak)
 	return out;
 }
 
+/* One that nobody has set reads as about 2^63 on v1, and as "max" on v2. */
+static bool is_limit(uint64_t bytes)
+{
+	return bytes <= INT64_MAX / 2;
+}
+
 /*
  * Which limit killed, as far as the counters tell: "job 17 reached its 1500M
  * RAM cap (peak 1500M, swap none). Raise ...".
@@ -260,7 +263,7 @@ static void blame(const struct cap_step *c, char *out, size_t size)
 	char dir[PROCFS_PATH_MAX], swap[SWAP_TEXT_MAX], name[48], detail[160];
 	char cap[SIZE_TEXT_MAX], peak[SIZE_TEXT_MAX], own[SIZE_TEXT_MAX];
 	const struct cap_limit *limit = &c->job_got;
-	const struct limits *want = c->has_job ? &c->job_want : &c->step_want;
+	const struct limits *want = &c->job_want;
 	const char *advice = "Raise --gbm-mem-cap or stream with libgbm.";
 	struct cap_events job, step;
 	bool hit, shared = false;
@@ -294,6 +297,11 @@ static void blame(const struct cap_step *c, char *out, size_t size)
 	snprintf(detail, sizeof(detail), "peak %s%s%s, swap %s", peak,
 		 shared ? ", of which this step " : "", shared ? own : "",
 		 swap);
+	if (!hit && !is_limit(limit->bytes)) {
+		snprintf(out, size, "%s has no limit of its own (%s). %s", name,
+			 detail, advice);
+		return;
+	}
 	snprintf(out, size, "%s %s its %s %s (%s). %s", name,
 		 hit ? "reached" : "was below", size_format(cap, limit->bytes),
 		 limit->foreign ? "Slurm allocation" : "RAM cap", detail,
@@ -333,24 +341,38 @@ bool cap_explain(const struct cap_step *c, uint32_t task, const char *who,
 	return true;
 }
 
+/* "1500M RAM cap", or what there is in its stead. */
+static const char *limit_text(const struct cap_step *c, char out[64])
+{
+	char bytes[SIZE_TEXT_MAX];
+
+	size_format(bytes, cap_bytes(c));
+	if (c->step_want.cap != NO_CAP)
+		snprintf(out, 64, "%s RAM cap", bytes);
+	else if (is_limit(cap_bytes(c)))
+		snprintf(out, 64, "%s Slurm allocation", bytes);
+	else
+		snprintf(out, 64, "no limit");
+	return out;
+}
+
 const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 {
-	char peak[SIZE_TEXT_MAX], cap[SIZE_TEXT_MAX], swap[SWAP_TEXT_MAX];
+	char peak[SIZE_TEXT_MAX], limit[64], swap[SWAP_TEXT_MAX];
 	struct cap_events step;
 
+	limit_text(c, limit);
 	if (!is_counted(c)) {
 		snprintf(out, CAP_TEXT_MAX,
-			 "job %" PRIu32
-			 " on %s: peak not known, the RAM cap of "
-			 "%s was not kept by a cgroup",
-			 c->job, c->node, size_format(cap, cap_bytes(c)));
+			 "job %" PRIu32 " on %s: peak not known of %s, which "
+			 "was not kept by a cgroup",
+			 c->job, c->node, limit);
 		return out;
 	}
 	c->backend->events(&c->host, c->dir, &step);
 	snprintf(out, CAP_TEXT_MAX,
-		 "step %" PRIu32 ".%s on %s: peak %s of %s RAM cap, swap %s",
-		 c->job, step_name(c), c->node, peak_text(peak, step.peak),
-		 size_format(cap, cap_bytes(c)),
+		 "step %" PRIu32 ".%s on %s: peak %s of %s, swap %s", c->job,
+		 step_name(c), c->node, peak_text(peak, step.peak), limit,
 		 swap_text(swap, &c->step_want.swap));
 	return out;
 }

@@ -40,16 +40,15 @@ struct cap_step {
 	uint32_t job;
 	uint32_t n_tasks;
 	enum conf_fallback fallback;
-	bool warn;    /* a cap that cannot be kept refuses nothing */
-	bool has_job; /* the job has limits, not the step alone */
+	bool warn; /* a cap that cannot be kept refuses nothing */
 	struct limits job_want;
 	struct limits step_want; /* at most the job's */
 
 	/* Set by cap_refuse() or cap_place(): no task may run. */
 	struct err why;
 
-	/* Set by cap_place(): the tasks run, but nothing says that the cap is
-	 * kept. */
+	/* Set by cap_forgo() or cap_place(): the tasks run, but nothing says
+	 * that the cap is kept. */
 	struct err unkept;
 
 	/* Set by cap_place(). */
@@ -65,9 +64,8 @@ struct cap_step {
 size_t cap_size(uint32_t n_tasks);
 
 /*
- * C is zeroed memory of cap_size(N_TASKS). JOB_WANT may be NULL: then the job's
- * directory is left alone. The root in HOST stays the caller's. Of CONF only
- * fallback and warn count.
+ * C is zeroed memory of cap_size(N_TASKS). The root in HOST stays the caller's.
+ * Of CONF only fallback and warn count.
  */
 void cap_init(struct cap_step *c, const struct cap_host *host,
 	      const struct conf *conf, const char *node, uint32_t job,
@@ -76,6 +74,9 @@ void cap_init(struct cap_step *c, const struct cap_host *host,
 
 /* No task of this step may run, because of WHY; the first reason stays. */
 void cap_refuse(struct cap_step *c, const char *why);
+
+/* The tasks may run although their cap is not kept, because of WHY. */
+void cap_forgo(struct cap_step *c, const char *why);
 
 /*
  * Task TASK (its number on this node, or CAP_EXTERN) is the process PID, in its

@@ -100,6 +100,8 @@ int cgroup_failed(int rc, const struct limits *want, struct err *e)
 {
 	char cap[SIZE_TEXT_MAX];
 
+	if (want->cap == NO_CAP)
+		return err_set(e, "swap cannot be limited: %s", strerror(-rc));
 	size_format(cap, want->cap);
 	if (rc == -EAGAIN)
 		return err_set(

@@ -302,13 +302,39 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e)
 		       err_quote(quoted, word, len));
 }
 
+/* Of two caps, where the same is true on every node. */
+static bool is_above(const struct size *a, const struct size *b)
+{
+	return b->ppm == 0 ? a->bytes > b->bytes : a->ppm > b->ppm;
+}
+
+static int check_bounds(const struct conf *c, struct err *e)
+{
+	const struct size min = { c->min_cap, 0 };
+	bool has_default = c->default_cap.bytes > 0;
+
+	if (c->max_cap.ppm == 0 && is_above(&min, &c->max_cap))
+		return err_set(e, "plugstack.conf: max_cap= is below min_cap=");
+	if (has_default && is_above(&min, &c->default_cap))
+		return err_set(e, "plugstack.conf: default_cap= is below "
+				  "min_cap=");
+	if (c->default_cap.ppm != SIZE_PPM_ALL &&
+	    is_above(&c->default_cap, &c->max_cap))
+		return err_set(e, "plugstack.conf: default_cap= is above "
+				  "max_cap=");
+	if (swap_less(&c->swap_max, &c->swap_default))
+		return err_set(e, "plugstack.conf: swap_default= is above "
+				  "swap_max=");
+	return 0;
+}
+
 int conf_parse(struct conf *c, int ac, char **av, struct err *e)
 {
 	conf_init(c);
 	for (int i = 0; i < ac; i++)
 		if (conf_arg(c, av[i], strnlen(av[i], WORD_MAX), e) < 0)
 			return -1;
-	return 0;
+	return check_bounds(c, e);
 }
 
 uint64_t conf_usable(const struct conf *c, uint64_t total)

@@ -41,7 +41,8 @@ struct conf {
 	char state_dir[CONF_STATE_DIR_MAX]; /* absolute, no "." or ".." */
 	uint64_t min_cap;		    /* bytes, at least CONF_CAP_FLOOR */
 	struct size max_cap;
-	struct size default_cap; /* of jobs that ask for none; 0: none */
+	/* Of jobs that ask for none; 0: none; SIZE_PPM_ALL: as MAX_CAP. */
+	struct size default_cap;
 	struct size reserve;	 /* 0: see CONF_RESERVE_PPM */
 	bool guard;		 /* false: reserve=none */
 	struct swap swap_default;
@@ -64,7 +65,8 @@ int conf_arg(struct conf *c, const char *word, size_t len, struct err *e);
 
 /*
  * Defaults and then each of the AC words. Upon -1 (a sentence in E) C holds the
- * defaults and the words before the bad one.
+ * defaults and the words before the bad one, or all of them if they contradict
+ * each other. Of bounds that differ from node to node policy.h decides.
  */
 int conf_parse(struct conf *c, int ac, char **av, struct err *e);
 

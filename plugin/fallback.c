@@ -114,8 +114,13 @@ static void off_notice(uint64_t cap, uint32_t n_tasks, char *out, size_t size)
 	char text[SIZE_TEXT_MAX];
 
 	(void)n_tasks;
-	snprintf(out, size, "nothing keeps the job within its cap of %s",
-		 size_format(text, cap));
+	if (cap == NO_CAP)
+		snprintf(out, size, "nothing limits what the job swaps");
+	else
+		snprintf(out, size,
+			 "nothing keeps the job within its cap of "
+			 "%s",
+			 size_format(text, cap));
 }
 
 const struct cap_backend cap_off = {

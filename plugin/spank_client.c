@@ -11,29 +11,33 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugin/banned.h"
 
 static struct {
-	/* Slurm hands over the environment's value first. */
-	bool from_environment[N_OPTIONS];
-	bool ours[N_OPTIONS]; /* which we put there, from the user's variable */
-	bool swap_given;      /* on the command line */
+	bool ours[N_OPTIONS]; /* the user's variable became Slurm's */
+	bool swap_given;      /* for this job, and not for all in a variable */
 } client;
 
+/*
+ * Slurm calls for each place in which an option stands, the weakest first: the
+ * lines of a batch script, the environment, the command line. It does not say
+ * which it is, but the environment's value is known.
+ */
 int client_option(int which, const char *value)
 {
 	const char *name = option_names[which].option;
+	const char *environment = getenv(option_names[which].slurms);
 	struct err e = { { 0 } };
 
-	if (client.from_environment[which]) {
-		client.from_environment[which] = false;
+	if (environment && strcmp(environment, value) == 0) {
 		if (client.ours[which])
 			name = option_names[which].variable;
 	} else if (which == OPT_SWAP) {
 		client.swap_given = true;
 	}
-	if (gbm_parse_option(which, name, value, &e) < 0) {
+	if (gbm_parse_option(which, &gbm.conf, name, value, &e) < 0) {
 		gbm_say(e.text);
 		return -1;
 	}
@@ -60,20 +64,21 @@ int client_init(spank_t sp, int ac, char **av)
 		if (value && !getenv(option_names[i].slurms))
 			client.ours[i] =
 				setenv(option_names[i].slurms, value, 0) == 0;
-		client.from_environment[i] =
-			getenv(option_names[i].slurms) != NULL;
 	}
 	return 0;
 }
 
 int client_post_opt(void)
 {
-	/* A variable may stand there for all jobs, an option is for this one.
-	 */
-	if (client.swap_given && !gbm.request.has_cap) {
-		gbm_say("--gbm-swap needs --gbm-mem-cap: swap is counted "
-			"beyond "
-			"the cap");
+	const struct request *r = &gbm.request;
+	const struct size *fallback = &gbm.conf.default_cap;
+
+	/* Without a cap, swap can be had or not; an amount of it is what a job
+	 * uses beyond its cap. */
+	if (client.swap_given && r->swap.mode == SWAP_SIZE && !r->has_cap &&
+	    fallback->bytes == 0 && fallback->ppm == 0) {
+		gbm_say("--gbm-swap with a size needs --gbm-mem-cap: swap is "
+			"counted beyond the cap");
 		return -1;
 	}
 	return 0;

@@ -34,11 +34,10 @@ static int option_given(int val, const char *text, int remote);
 static char cap_name[] = "gbm-mem-cap";
 static char cap_arg[] = "SIZE";
 static char cap_usage[] = "keep the job within SIZE of RAM on each node: "
-			  "1500M, 1.5G, or 80% of the node's RAM";
+			  "1500M, 1.5G, 80% of what jobs may use, or max";
 static char swap_name[] = "gbm-swap";
 static char swap_arg[] = "none|SIZE|allow";
-static char swap_usage[] = "swap that the job may use beyond --gbm-mem-cap "
-			   "(default none)";
+static char swap_usage[] = "swap that the job may use beyond --gbm-mem-cap";
 
 static char report_name[] = "gbm-mem-report";
 static char report_arg[] = "off|summary|json";
@@ -64,16 +63,16 @@ void gbm_say(const char *text)
 	slurm_spank_log("gbm: %s", text);
 }
 
-int gbm_parse_option(int which, const char *name, const char *value,
-		     struct err *e)
+int gbm_parse_option(int which, const struct conf *bounds, const char *name,
+		     const char *value, struct err *e)
 {
 	size_t len = strnlen(value, VALUE_MAX);
 
 	switch (which) {
 	case OPT_CAP:
-		return policy_cap(&gbm.request, &gbm.conf, name, value, len, e);
+		return policy_cap(&gbm.request, bounds, name, value, len, e);
 	case OPT_SWAP:
-		return policy_swap(&gbm.request, name, value, len, e);
+		return policy_swap(&gbm.request, bounds, name, value, len, e);
 	case OPT_REPORT:
 	default:
 		return policy_report(&gbm.request, name, value, len, e);
@@ -84,9 +83,17 @@ void gbm_root_option(int which, const char *value)
 {
 	struct err e = { { 0 } };
 
-	if (gbm_parse_option(which, option_names[which].option,
+	if (gbm_parse_option(which, NULL, option_names[which].option,
 			     value ? value : "", &e) < 0)
 		gbm.option_bad = e;
+}
+
+bool gbm_asked(void)
+{
+	const struct request *r = &gbm.request;
+
+	return r->has_cap || r->has_swap || r->has_report ||
+	       gbm.option_bad.text[0] != '\0';
 }
 
 static int option_given(int val, const char *text, int remote)

@@ -10,6 +10,7 @@
 #define GBM_PLUGIN_SPANK_GBM_H
 
 #include <slurm/spank.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/conf.h"
@@ -47,10 +48,10 @@ void gbm_say(const char *text);
 
 int gbm_register_options(spank_t sp);
 
-/* Reads the value of option WHICH, called NAME in messages, into gbm.request.
- */
-int gbm_parse_option(int which, const char *name, const char *value,
-		     struct err *e);
+/* Reads the value of option WHICH, called NAME in messages, into gbm.request;
+ * BOUNDS as policy.h has it. */
+int gbm_parse_option(int which, const struct conf *bounds, const char *name,
+		     const char *value, struct err *e);
 
 /*
  * In slurmstepd this may be called twice, first with the launch message's value
@@ -58,6 +59,9 @@ int gbm_parse_option(int which, const char *name, const char *value,
  * hand: a bad one is remembered in gbm.option_bad.
  */
 void gbm_root_option(int which, const char *value);
+
+/* Did the user ask for anything, be it in vain? */
+bool gbm_asked(void);
 
 /* This node as Slurm calls it, from the environment that slurmd made, which the
  * user cannot reach. HOST is room for HOST_NAME_MAX + 1 bytes. */

@@ -30,8 +30,8 @@ static void make_state(struct state *s, uint32_t job, uint32_t uid, int root)
 	if (gbm.option_bad.text[0] != '\0') {
 		s->refused = true;
 		s->reason = gbm.option_bad;
-	} else if (policy_resolve(&gbm.request, &gbm.conf, gbm_mem_total(root),
-				  &s->limits, &s->reason) < 0) {
+	} else if (policy_job(&gbm.request, &gbm.conf, gbm_mem_total(root),
+			      &s->limits, &s->reason) < 0) {
 		s->refused = true;
 	}
 }
@@ -115,7 +115,7 @@ void job_prolog(spank_t sp, int ac, char **av)
 		return;
 	}
 	read_job_options(sp);
-	wanted = gbm.request.has_cap || gbm.option_bad.text[0] != '\0';
+	wanted = gbm_asked();
 	dir = open_states(wanted, &root);
 	if (dir < 0)
 		return;

@@ -29,6 +29,7 @@ static struct {
 	int root;	       /* "/", or -1 */
 	struct cap_step *page; /* NULL if there is nothing to do */
 	bool refuse;	       /* the above cannot be had */
+	bool tacit; /* no cap and no wish: no news of how it is kept */
 	uint32_t job, node_id;
 	uint32_t exited; /* tasks */
 	uint64_t asked;	 /* cap that this step asked for, in bytes, or 0 */
@@ -45,58 +46,74 @@ int step_init(spank_t sp, int ac, char **av)
 	return 0;
 }
 
+enum found {
+	NOTHING, /* to keep */
+	LIMITS,
+	REFUSED, /* the user's fault, or the administrator's */
+	UNKNOWN	 /* this node's: what the job has cannot be learnt */
+};
+
 /*
- * What this step has to keep. Returns 1 and the limits (HAS_JOB: the job has
- * some), 0 for nothing, -1 and a sentence for a step that must not run.
+ * What this step has to keep: with LIMITS, those of the job and its OWN; with
+ * REFUSED and UNKNOWN, a sentence in E.
  */
-static int find_limits(const char *node, uint32_t uid, bool carries_job,
-		       bool *has_job, struct limits *job, struct limits *own,
-		       struct err *e)
+static enum found find_limits(const char *node, uint32_t uid, bool carries_job,
+			      struct limits *job, struct limits *own,
+			      struct err *e)
 {
-	bool wanted = gbm.request.has_cap || gbm.option_bad.text[0] != '\0';
+	static const struct request nothing;
+	uint64_t mem_total = gbm_mem_total(step.root);
+	bool asked = gbm_asked();
 	struct state state;
-	int dir, found = 0;
+	int dir, noted = 0;
 
 	if (gbm.conf_bad.text[0] != '\0') {
 		slurm_error("gbm: %s", gbm.conf_bad.text);
-		if (!wanted)
-			return 0;
-		return err_set(e, "%s: tell the administrator",
-			       gbm.conf_bad.text);
+		if (!asked)
+			return NOTHING;
+		err_set(e, "%s: tell the administrator", gbm.conf_bad.text);
+		return REFUSED;
 	}
 	dir = state_open_dir(step.root, gbm.conf.state_dir, node,
-			     wanted && carries_job, ROOT_UID, e);
+			     asked && carries_job, ROOT_UID, e);
 	if (dir >= 0) {
-		found = state_load(dir, step.job, uid, ROOT_UID, &state, e);
+		noted = state_load(dir, step.job, uid, ROOT_UID, &state, e);
 		/* Where Slurm runs no SPANK prolog (PrologFlags=RunInJob), the
 		 * first step whose option is the job's does its work. */
-		if (found == 0 && wanted && carries_job) {
-			found = 1;
+		if (noted == 0 && asked && carries_job) {
+			noted = 1;
 			if (job_note(dir, step.job, uid, step.root, &state, e) <
 			    0)
-				found = -1;
+				noted = -1;
 		}
 		close(dir);
 	} else if (dir != STATE_NONE) {
-		if (!wanted) {
-			slurm_error("gbm: %s", e->text);
-			return 0;
-		}
-		found = -1;
+		slurm_error("gbm: %s", e->text);
+		if (asked)
+			noted = -1;
 	}
-	if (found < 0)
-		return -1;
-	if (gbm.option_bad.text[0] != '\0')
-		return err_set(e, "%s", gbm.option_bad.text);
-	if (found > 0 && state.refused)
-		return err_set(e, "%s", state.reason.text);
-	*has_job = found > 0;
-	if (*has_job)
+	if (noted < 0)
+		return UNKNOWN;
+	if (gbm.option_bad.text[0] != '\0') {
+		*e = gbm.option_bad;
+		return REFUSED;
+	}
+	if (noted > 0 && state.refused) {
+		*e = state.reason;
+		return REFUSED;
+	}
+	if (noted > 0)
 		*job = state.limits;
+	else if (policy_job(&nothing, &gbm.conf, mem_total, job, e) < 0)
+		return REFUSED;
 	step.report = policy_tells(&gbm.request, &gbm.conf,
-				   *has_job ? &state.report : NULL);
-	return policy_step(&gbm.request, &gbm.conf, *has_job ? job : NULL,
-			   gbm_mem_total(step.root), own, &step.asked, e);
+				   noted > 0 ? &state.report : NULL);
+	if (policy_step(&gbm.request, &gbm.conf, job, mem_total, own,
+			&step.asked, e) < 0)
+		return REFUSED;
+	/* What nobody asked for must not keep a job from running. */
+	step.tacit = own->cap == NO_CAP && !gbm.request.has_swap && noted == 0;
+	return LIMITS;
 }
 
 int step_post_opt(spank_t sp)
@@ -104,13 +121,13 @@ int step_post_opt(spank_t sp)
 	char host[HOST_NAME_MAX + 1];
 	const char *node = gbm_node_name(host, sizeof(host));
 	uint32_t step_id = 0, n_tasks = 0;
-	struct limits job = { 0 }, own = { 0 };
+	struct limits job = { NO_CAP, { SWAP_ALLOW, 0 } }, own = job;
+	struct conf conf = gbm.conf;
 	struct cap_host where;
 	struct err e = { { 0 } };
-	bool has_job = false;
 	uid_t uid = 0;
+	enum found found;
 	void *page;
-	int rc;
 
 	step.root = sysroot_real();
 	if (step.root < 0 ||
@@ -121,28 +138,33 @@ int step_post_opt(spank_t sp)
 	    spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &n_tasks) !=
 		    ESPANK_SUCCESS) {
 		slurm_error("gbm: cannot learn what this step is");
-		step.refuse = gbm.request.has_cap;
+		step.refuse = gbm_asked();
 		return 0;
 	}
 	step.batch = step_id == SLURM_BATCH_SCRIPT;
 	step.first = step.batch || step_id == SLURM_INTERACTIVE_STEP;
-	rc = find_limits(node, uid, step.first, &has_job, &job, &own, &e);
+	found = find_limits(node, uid, step.first, &job, &own, &e);
 	step.first = step.first || step_id == 0;
-	if (rc == 0)
+	if (found == NOTHING)
 		return 0;
 	page = mmap(NULL, cap_size(n_tasks), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED) {
 		slurm_error("gbm: no memory: %s", strerror(errno));
-		step.refuse = true;
+		step.refuse = !step.tacit;
 		return 0;
 	}
 	step.page = page;
 	where.root = step.root;
 	where.self = getpid();
-	cap_init(step.page, &where, &gbm.conf, node, step.job, n_tasks,
-		 has_job ? &job : NULL, &own);
-	if (rc < 0)
+	conf.warn = conf.warn || step.tacit;
+	/* A share of no cap is no limit. */
+	if (own.cap == NO_CAP)
+		conf.fallback = FALLBACK_OFF;
+	cap_init(step.page, &where, &conf, node, step.job, n_tasks, &job, &own);
+	if (found == UNKNOWN && conf.warn)
+		cap_forgo(step.page, e.text);
+	else if (found != LIMITS)
 		cap_refuse(step.page, e.text);
 	return 0;
 }
@@ -154,17 +176,25 @@ int step_post_opt(spank_t sp)
 static void tell_if_lowered(void)
 {
 	char had[SIZE_TEXT_MAX], wanted[SIZE_TEXT_MAX], text[CAP_TEXT_MAX];
+	char swap[SWAP_TEXT_MAX], more[SWAP_TEXT_MAX];
 	const struct cap_step *c = step.page;
 
 	if (step.node_id != 0 || cap_verdict(c, 0))
 		return;
+	swap_text(swap, &c->step_want.swap);
 	if (step.asked > c->step_want.cap)
 		snprintf(text, sizeof(text),
 			 "this step asks for --gbm-mem-cap=%s, but job %" PRIu32
 			 " has a cap of %s, which holds",
 			 size_format(wanted, step.asked), c->job,
 			 size_format(had, c->step_want.cap));
-	else if (cap_is_slurms(c) && step.first)
+	else if (gbm.request.has_swap &&
+		 swap_less(&c->step_want.swap, &gbm.request.swap))
+		snprintf(text, sizeof(text),
+			 "this step asks for --gbm-swap=%s, but job %" PRIu32
+			 " has %s, which holds",
+			 swap_text(more, &gbm.request.swap), c->job, swap);
+	else if (cap_is_slurms(c) && step.first && gbm.request.has_cap)
 		snprintf(text, sizeof(text),
 			 "--gbm-mem-cap=%s is above what Slurm allocated on "
 			 "%.64s: %s holds (raise --mem)",
@@ -182,7 +212,9 @@ static void tell_how_kept(void)
 	char text[CAP_TEXT_MAX];
 	const char *notice = cap_notice(step.page, text);
 
-	if (notice && (step.first || step.page->unkept.text[0] != '\0'))
+	if (notice && step.tacit)
+		slurm_verbose("gbm: %s", notice);
+	else if (notice && (step.first || step.page->unkept.text[0] != '\0'))
 		gbm_say(notice);
 }
 
@@ -226,7 +258,7 @@ int step_task_init(spank_t sp)
 	if (step.refuse) {
 		gbm_say("the cap cannot be kept here: the log of slurmd says "
 			"why");
-		return -1;
+		return gbm.conf.warn ? 0 : -1;
 	}
 	if (!step.page)
 		return 0;
@@ -244,6 +276,8 @@ int step_task_init(spank_t sp)
 		if (!step.page->warn)
 			return -1;
 	}
+	if (step.page->step_want.cap == NO_CAP)
+		return 0;
 	snprintf(bytes, sizeof(bytes), "%" PRIu64, cap_bytes(step.page));
 	if (spank_setenv(sp, "GBM_MEM_CAP", bytes, 1) != ESPANK_SUCCESS) {
 		gbm_say("GBM_MEM_CAP cannot be set");

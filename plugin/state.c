@@ -33,17 +33,19 @@ size_t state_format(const struct state *s, char out[STATE_TEXT_MAX])
 				     "\nrefused %s\n",
 			     s->job, s->uid, s->reason.text);
 	} else {
-		char swap[24] = "none";
+		char swap[24] = "none", cap[24] = "none";
 
 		if (s->limits.swap.mode == SWAP_ALLOW)
 			snprintf(swap, sizeof(swap), "allow");
 		else if (s->limits.swap.mode == SWAP_SIZE)
 			snprintf(swap, sizeof(swap), "%" PRIu64,
 				 s->limits.swap.bytes);
+		if (s->limits.cap != NO_CAP)
+			snprintf(cap, sizeof(cap), "%" PRIu64, s->limits.cap);
 		n = snprintf(out, STATE_TEXT_MAX,
 			     VERSION "job %" PRIu32 "\nuid %" PRIu32
-				     "\ncap %" PRIu64 "\nswap %s\nreport %s\n",
-			     s->job, s->uid, s->limits.cap, swap,
+				     "\ncap %s\nswap %s\nreport %s\n",
+			     s->job, s->uid, cap, swap,
 			     conf_report_text(s->report));
 	}
 	return n > 0 && n < STATE_TEXT_MAX ? (size_t)n : 0;
@@ -77,6 +79,16 @@ static bool take_u64(struct span *text, const char *key, uint64_t most,
 	 * beside what procfs_u64() refuses. */
 	return take(text, key, &s) && procfs_u64(s.at, s.len, value) &&
 	       s.at[0] != 'm' && *value <= most;
+}
+
+static bool parse_cap(struct span s, uint64_t *cap)
+{
+	if (s.len == 4 && memcmp(s.at, "none", 4) == 0) {
+		*cap = NO_CAP;
+		return true;
+	}
+	return procfs_u64(s.at, s.len, cap) && *cap > 0 && *cap <= INT64_MAX &&
+	       *cap % SIZE_ROUND == 0;
 }
 
 static bool parse_swap(struct span s, struct swap *swap)
@@ -122,8 +134,7 @@ bool state_parse(const char *text, size_t len, struct state *s)
 		s->refused = true;
 		return rest.len == 0;
 	}
-	return take_u64(&rest, "cap", INT64_MAX, &s->limits.cap) &&
-	       s->limits.cap > 0 && s->limits.cap % SIZE_ROUND == 0 &&
+	return take(&rest, "cap", &value) && parse_cap(value, &s->limits.cap) &&
 	       take(&rest, "swap", &value) &&
 	       parse_swap(value, &s->limits.swap) &&
 	       take(&rest, "report", &value) &&

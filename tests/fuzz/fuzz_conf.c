@@ -86,11 +86,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text += len + (len < size);
 		size -= len + (len < size);
 	}
-	if (parse(&conf, words, n, false, -1) < 0) {
+	if (parse(&conf, words, n, false, -1) < 0 &&
+	    __builtin_popcount(conf.seen) == n) {
+		/* Each is good, but they contradict each other. */
+		must(parse(&other, words, n, true, -1) < 0);
+		must(memcmp(&conf, &other, sizeof(conf)) == 0);
+	} else if (__builtin_popcount(conf.seen) < n) {
 		int good = n - 1;
 
 		/* All up to the bad word, and nothing of that. */
-		while (good > 0 && parse(&other, words, good, false, -1) < 0)
+		while (good > 0 && parse(&other, words, good, false, -1) < 0 &&
+		       __builtin_popcount(other.seen) < good)
 			good--;
 		if (good == 0)
 			conf_init(&other);

@@ -36,7 +36,7 @@ static bool ask(struct request *r, const struct conf *c, struct span cap,
 	must(cap.len == 0 || r->has_cap == (rc == 0));
 	if (rc == 0 && swap.len > 0) {
 		before = *r;
-		rc = policy_swap(r, "--gbm-swap", swap.at, swap.len, &e);
+		rc = policy_swap(r, c, "--gbm-swap", swap.at, swap.len, &e);
 		must(r->has_swap == (rc == 0));
 	}
 	if (rc == 0)
@@ -47,12 +47,17 @@ static bool ask(struct request *r, const struct conf *c, struct span cap,
 	return false;
 }
 
-static void must_be_limits(const struct limits *l, const struct conf *c)
+static void must_be_limits(const struct limits *l, const struct conf *c,
+			   uint64_t total)
 {
-	must(l->cap % SIZE_ROUND == 0 && l->cap <= INT64_MAX);
-	must(l->cap + SIZE_ROUND > c->min_cap);
+	if (l->cap != NO_CAP) {
+		must(l->cap % SIZE_ROUND == 0 && l->cap <= INT64_MAX);
+		must(l->cap + SIZE_ROUND > c->min_cap);
+		must(l->cap <= policy_most(c, total));
+	}
 	must((l->swap.mode == SWAP_SIZE) == (l->swap.bytes > 0));
 	must(l->swap.bytes % SIZE_ROUND == 0);
+	must(!swap_less(&c->swap_max, &l->swap));
 }
 
 static bool resolve(const struct request *r, const struct conf *c,
@@ -60,14 +65,15 @@ static bool resolve(const struct request *r, const struct conf *c,
 {
 	struct err e = { { 0 } };
 
-	if (policy_resolve(r, c, total, out, &e) < 0) {
+	if (policy_job(r, c, total, out, &e) < 0) {
 		must_be_sentence(&e);
 		return false;
 	}
 	must(e.text[0] == '\0');
-	must_be_limits(out, c);
+	must_be_limits(out, c, total);
 	/* Never more than was asked for. */
-	must(out->cap <= size_bytes(&r->cap, total));
+	if (r->has_cap && !r->most)
+		must(out->cap <= size_bytes(&r->cap, conf_usable(c, total)));
 	if (r->has_swap)
 		must(!swap_less(&r->swap, &out->swap));
 	return true;
@@ -84,16 +90,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = { { 0 } };
 	uint64_t total = 0, asked = 77;
 	struct conf conf;
-	bool has_job;
-	int rc;
+	char *words[WORDS_MAX];
+	int rc, n = 0;
 
-	conf_init(&conf);
-	for (int i = 0; i < WORDS_MAX && rest.len > 0; i++) {
+	while (n < WORDS_MAX && rest.len > 0) {
 		struct span word = next_line(&rest);
 
-		if (conf_arg(&conf, word.at, word.len, &e) < 0)
-			return 0;
+		words[n++] = exact_string(word.at, word.len);
 	}
+	rc = conf_parse(&conf, n, words, &e);
+	while (n > 0)
+		free(words[--n]);
+	if (rc < 0)
+		return 0;
 	if (!procfs_u64(memory.at, memory.len, &total) ||
 	    total > INT64_MAX / 1024)
 		return 0;
@@ -101,25 +110,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ask(&job, &conf, job_cap, job_swap) ||
 	    !ask(&step, &conf, cap, swap))
 		return 0;
-	has_job = job.has_cap && resolve(&job, &conf, total, &limits);
-	rc = policy_step(&step, &conf, has_job ? &limits : NULL, total, &out,
-			 &asked, &e);
+	if (!resolve(&job, &conf, total, &limits))
+		return 0;
+	rc = policy_step(&step, &conf, &limits, total, &out, &asked, &e);
 	if (rc < 0) {
 		must_be_sentence(&e);
 		return 0;
 	}
-	must(rc == (has_job || step.has_cap));
-	if (rc == 0)
-		return 0;
-	must_be_limits(&out, &conf);
+	must_be_limits(&out, &conf, total);
 	/* A step has no more than it asks for, nor more than its job. */
-	if (step.has_cap)
-		must(out.cap <= size_bytes(&step.cap, total));
 	must((asked > 0) == step.has_cap && (asked == 0 || out.cap <= asked));
-	if (has_job) {
-		must(out.cap <= limits.cap);
-		must(!swap_less(&limits.swap, &out.swap));
-	}
+	must(out.cap <= limits.cap);
+	must(!swap_less(&limits.swap, &out.swap));
 	if (step.has_swap)
 		must(!swap_less(&step.swap, &out.swap));
 	return 0;

@@ -21,6 +21,7 @@ static void must_survive(const struct state *s)
 		must(strcmp(back.reason.text, s->reason.text) == 0);
 	} else {
 		must(back.limits.cap == s->limits.cap);
+		must(back.report == s->report);
 		must(back.limits.swap.mode == s->limits.swap.mode);
 		must(back.limits.swap.mode != SWAP_SIZE ||
 		     back.limits.swap.bytes == s->limits.swap.bytes);
@@ -65,7 +66,8 @@ static void make(const uint8_t *data, size_t size, struct state *s)
 	s->limits.cap = take(&data, &size) >> 1;
 	s->limits.cap -= s->limits.cap % SIZE_ROUND;
 	if (s->limits.cap == 0)
-		s->limits.cap = SIZE_ROUND;
+		s->limits.cap = bits & 4 ? NO_CAP : SIZE_ROUND;
+	s->report = (bits >> 3) % (REPORT_JSON + 1);
 	s->limits.swap.bytes = take(&data, &size) >> 1;
 	s->limits.swap.bytes -= s->limits.swap.bytes % SIZE_ROUND;
 	s->limits.swap.mode = bits & 2			 ? SWAP_ALLOW
@@ -80,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct state s;
 
 	if (state_parse((const char *)data, size, &s)) {
-		must(s.limits.cap % SIZE_ROUND == 0);
+		must(s.limits.cap == NO_CAP || s.limits.cap % SIZE_ROUND == 0);
 		must(s.limits.swap.bytes % SIZE_ROUND == 0);
 		must(s.refused == (s.limits.cap == 0));
 		must_survive(&s);

@@ -28,8 +28,10 @@ for value in '' maybe 10% -1; do
   refused "--gbm-swap='$value'" '--gbm-swap' \
     srun --gbm-mem-cap=128M --gbm-swap="$value" hostname
 done
-refused "swap without a cap" '--gbm-swap needs --gbm-mem-cap' \
-  srun --gbm-swap=none hostname
+refused "an amount of swap without a cap" \
+  '--gbm-swap with a size needs --gbm-mem-cap' srun --gbm-swap=64M hostname
+refused "--gbm-mem-report" '--gbm-mem-report=yes .*off, summary or json' \
+  srun --gbm-mem-report=yes hostname
 refused "sbatch" '--gbm-mem-cap=12X' sbatch --gbm-mem-cap=12X "$work/job"
 refused "salloc" '--gbm-mem-cap=12X' salloc --gbm-mem-cap=12X hostname
 refused "the variable" 'SLURM_GBM_MEM_CAP=12X' \
@@ -44,5 +46,6 @@ is "none of them has made a job" "$("${job_id[@]}")" \
 
 run srun --help
 like "srun --help knows the options" "$out" '--gbm-mem-cap=SIZE'
+like "all of them" "$(grep -c -- '--gbm-' <<<"$out")" '^3$'
 
 done_testing

@@ -50,14 +50,12 @@ is "--gbm-swap=allow leaves what Slurm allocated" \
   "$(anywhere "$out" | sed 's/ swappiness.*//')" \
   "job $cap step $cap with-swap $(mb 375)"
 
-total=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
-total=$((total * 1024))
-percent=$(($(mb 64) * 100 / total + 1))
+percent=$(($(mb 64) * 100 / $(usable) + 1))
 run srun --mem=1500M --gbm-mem-cap=$percent% limits
 read -r _ _ got _ <<<"$out"
-less=$((total * percent / 100 - got))
+less=$(($(usable) * percent / 100 - got))
 # Rounded down to whole pages of any machine.
-ok "a cap of $percent% is that much of the node's memory" \
+ok "a cap of $percent% is that much of what jobs may use" \
   [ $less -ge 0 -a $less -le 65536 ]
 
 run env SLURM_GBM_MEM_CAP=100M srun limits

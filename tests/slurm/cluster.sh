@@ -171,8 +171,7 @@ run() {
   # makes background children ignore Ctrl-C.
   setpriv --pdeathsig KILL env "--default-signal=INT,QUIT" unshare --mount \
     --pid --fork "--kill-child=KILL" --net --uts --ipc --propagation private \
-    bash "$self" --join "$dir" "$nodes" "$cores" "$build" "$plugin" \
-    "$@" \
+    bash "$self" --join "$dir" "$nodes" "$cores" "$build" "$plugin" "$@" \
     <&0 {leash}>&- &
   wait $!
 }

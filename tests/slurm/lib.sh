@@ -51,23 +51,44 @@ capped() {
   echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2")$(swappiness 0)"
 }
 
-# slurms MB: what `limits` prints where Slurm alone has set limits. On cgroup v2
-# it limits the job only, and up to 23.02.5 it takes AllowedSwapSpace=0 for as
-# much swap as memory.
-slurms() {
-  if ! cgroup_v2; then
-    echo "job $(mb "$1") step $(mb "$1") with-swap $(mb "$1")$(swappiness \
-      "$(</sys/fs/cgroup/memory/memory.swappiness)")"
-  elif [[ $(sinfo --version) == *\ 22.05.* ]]; then
-    echo "job $(mb "$1") step max with-swap $(mb $(($1 * 2)))"
-  else
-    echo "job $(mb "$1") step max with-swap $(mb "$1")"
-  fi
-}
-
 # The end of a line of `limits`, which cgroup v2 has not.
 swappiness() {
   cgroup_v2 || echo " swappiness $1 $1"
+}
+
+# slurms MB: what `limits` prints where the limits are Slurm's; there is no
+# swapping, since that holds for every job.
+slurms() {
+  if cgroup_v2; then # where Slurm limits the job only
+    echo "job $(mb "$1") step max with-swap $(mb "$1")"
+  else
+    capped "$1" "$1"
+  fi
+}
+
+# What a node's jobs may use together, by default: all memory but 15 % or
+# 256 MB, in bytes.
+usable() {
+  awk '$1 == "MemTotal:" {
+    all = $2 * 1024
+    reserve = all * 0.15
+    if (reserve < 256 * 1048576)
+      reserve = 256 * 1048576
+    printf "%d\n", all - reserve }' /proc/meminfo
+}
+
+# settings [WORD...]: the plugin's arguments from now on, beside those of the
+# cluster. Each command and each step reads them anew. The tests of a file find
+# and leave none, also when it is stopped half-way.
+settings() {
+  local file=$GBM_CLUSTER_DIR/etc/slurm/plugstack.conf.d/gbm.conf
+  [ -e "$work/gbm.conf" ] || {
+    cp "$file" "$work/gbm.conf"
+    trap settings EXIT
+  }
+  # In one piece: a step may be reading it.
+  sed "s|^required .*|&${*:+ $*}|" "$work/gbm.conf" >"$file.new" &&
+    mv "$file.new" "$file"
 }
 
 # anywhere TEXT: without the name of the node, where Slurm may choose it.
@@ -148,10 +169,12 @@ job_state() {
   scontrol -o show job "$1" | grep -o 'JobState=[A-Z_]*' | cut -d= -f2
 }
 
+# With all of its components.
 job_over() {
-  case $(job_state "$1") in
-  PENDING | RUNNING | COMPLETING | CONFIGURING | '') return 1 ;;
-  esac
+  local states
+  states=$(job_state "$1")
+  [ -n "$states" ] &&
+    ! grep -qE 'PENDING|RUNNING|COMPLETING|CONFIGURING' <<<"$states"
 }
 
 # shellcheck disable=SC2034 # all for the tests

@@ -226,10 +226,11 @@ END_TEST
 START_TEST(step_alone)
 {
 	struct limits l = limits(100 * M, SWAP_NONE, 0);
+	struct limits none = limits(NO_CAP, SWAP_ALLOW, 0);
 	struct cap_step *c;
 
 	use("hybrid");
-	c = step_of(NULL, &l);
+	c = step_of(&none, &l);
 	cap_place(c, 0, TASK);
 	ck_assert_ptr_null(cap_verdict(c, 0));
 	ck_assert_uint_eq(at(JOB, "memory.limit_in_bytes"), 400 * M);
@@ -237,6 +238,70 @@ START_TEST(step_alone)
 	ck_assert_uint_eq(at(JOB "/step_0", "memory.limit_in_bytes"), 100 * M);
 	ck_assert_uint_eq(cap_bytes(c), 100 * M);
 	ck_assert(!cap_is_slurms(c));
+	free(c);
+}
+END_TEST
+
+/* Without a cap, the swap alone. */
+START_TEST(no_cap)
+{
+	struct limits l = limits(NO_CAP, SWAP_NONE, 0);
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+
+	use("hybrid");
+	c = step_of(&l, &l);
+	cap_place(c, 0, TASK);
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_ptr_null(cap_notice(c, text));
+	ck_assert_uint_eq(at(JOB, "memory.limit_in_bytes"), 400 * M);
+	ck_assert_uint_eq(at(JOB, "memory.memsw.limit_in_bytes"), 400 * M);
+	ck_assert_uint_eq(at(JOB, "memory.swappiness"), 0);
+	ck_assert_uint_eq(at(JOB "/step_0", "memory.limit_in_bytes"), 400 * M);
+	ck_assert_uint_eq(at(JOB "/step_0", "memory.memsw.limit_in_bytes"),
+			  400 * M);
+	ck_assert_uint_eq(at(JOB "/step_0", "memory.swappiness"), 0);
+	ck_assert_uint_eq(at(JOB "/step_0/task_0", "memory.swappiness"), 0);
+	ck_assert(!cap_is_slurms(c));
+	put(JOB "/step_0/task_0", "memory.oom_control", "oom_kill 1\n");
+	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert_ptr_nonnull(strstr(text, "its 400M Slurm allocation"));
+	cap_summary(c, text);
+	ck_assert_ptr_nonnull(strstr(text, " of 400M Slurm allocation, swap"));
+	free(c);
+	/* Slurm has set no limit either. */
+	put_u64(JOB, "memory.limit_in_bytes", INT64_MAX - 4095);
+	put_u64(JOB, "memory.memsw.limit_in_bytes", INT64_MAX - 4095);
+	put_u64(JOB "/step_0", "memory.limit_in_bytes", INT64_MAX - 4095);
+	put_u64(JOB "/step_0", "memory.memsw.limit_in_bytes", INT64_MAX - 4095);
+	c = step_of(&l, &l);
+	cap_place(c, 0, TASK);
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	put(JOB "/step_0/task_0", "memory.oom_control", "oom_kill 2\n");
+	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert_ptr_nonnull(strstr(text, "job 17 has no limit of its own"));
+	cap_summary(c, text);
+	ck_assert_ptr_nonnull(strstr(text, " of no limit, swap none"));
+	free(c);
+}
+END_TEST
+
+START_TEST(what_cannot_be_known_is_forgone)
+{
+	struct limits l = limits(NO_CAP, SWAP_ALLOW, 0);
+	char text[CAP_TEXT_MAX];
+	struct cap_step *c;
+	struct err e;
+
+	use("hybrid");
+	c = step_of(&l, &l);
+	cap_forgo(c, "no note");
+	cap_place(c, 0, TASK);
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	ck_assert_str_eq(cap_notice(c, text),
+			 "job 17 on pi1 runs without its cap: no note");
+	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
 	free(c);
 }
 END_TEST
@@ -663,6 +728,8 @@ int main(void)
 	tcase_add_test(limit, swap_is_bounded);
 	tcase_add_test(limit, swap_is_left_alone);
 	tcase_add_test(limit, step_alone);
+	tcase_add_test(limit, no_cap);
+	tcase_add_test(limit, what_cannot_be_known_is_forgone);
 	tcase_add_test(limit, each_step_lowers_again);
 	tcase_add_test(limit, extern_step);
 	tcase_add_test(limit, container);

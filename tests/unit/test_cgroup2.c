@@ -166,11 +166,12 @@ END_TEST
 
 START_TEST(step_alone)
 {
+	struct limits none = { NO_CAP, { SWAP_ALLOW, 0 } };
 	struct limits own = { 64 * M, { SWAP_NONE, 0 } };
 	struct cap_step *c;
 
 	use("scope");
-	c = step_of(NULL, &own);
+	c = step_of(&none, &own);
 	cap_place(c, 0, TASK);
 	ck_assert_ptr_null(cap_verdict(c, 0));
 	ck_assert_uint_eq(tree_get(JOB, "memory.max"), 400 * M);

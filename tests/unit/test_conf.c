@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,6 +238,51 @@ START_TEST(twice)
 }
 END_TEST
 
+/* Bounds that no node can keep together, and some that one can. */
+static const struct {
+	const char *one, *other;
+	const char *sentence; /* NULL: fine */
+} bounds[] = {
+	{ "max_cap=64M", "min_cap=65M",
+	  "plugstack.conf: max_cap= is below min_cap=" },
+	{ "default_cap=64M", "min_cap=65M",
+	  "plugstack.conf: default_cap= is below min_cap=" },
+	{ "default_cap=65M", "max_cap=64M",
+	  "plugstack.conf: default_cap= is above max_cap=" },
+	{ "default_cap=80%", "max_cap=79%",
+	  "plugstack.conf: default_cap= is above max_cap=" },
+	{ "swap_default=65M", "swap_max=64M",
+	  "plugstack.conf: swap_default= is above swap_max=" },
+	{ "swap_default=allow", "swap_max=1T",
+	  "plugstack.conf: swap_default= is above swap_max=" },
+	{ "max_cap=64M", "min_cap=64M", NULL },
+	{ "default_cap=64M", "max_cap=64M", NULL },
+	{ "default_cap=64M", "max_cap=1%", NULL },
+	{ "default_cap=1%", "max_cap=64M", NULL },
+	{ "default_cap=max", "max_cap=1%", NULL },
+	{ "default_cap=none", "min_cap=1G", NULL },
+	{ "swap_default=64M", "swap_max=64M", NULL },
+};
+
+START_TEST(bounds_together)
+{
+	struct conf c;
+
+	for (int i = 0; i < 2; i++) {
+		char a[32], b[32], *av[] = { a, b };
+		struct err e = { { 0 } };
+		bool good = !bounds[_i].sentence;
+
+		snprintf(a, sizeof(a), "%s",
+			 i ? bounds[_i].one : bounds[_i].other);
+		snprintf(b, sizeof(b), "%s",
+			 i ? bounds[_i].other : bounds[_i].one);
+		ck_assert_int_eq(conf_parse(&c, 2, av, &e), good ? 0 : -1);
+		ck_assert_str_eq(e.text, good ? "" : bounds[_i].sentence);
+	}
+}
+END_TEST
+
 #define LOOP(tc, test, table)                                                  \
 	tcase_add_loop_test(tc, test, 0,                                       \
 			    (int)(sizeof(table) / sizeof((table)[0])))
@@ -256,6 +302,7 @@ int main(void)
 	tcase_add_test(tc, length);
 	tcase_add_test(tc, nul_inside);
 	tcase_add_test(tc, twice);
+	LOOP(tc, bounds_together, bounds);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
 }

@@ -46,8 +46,8 @@ static void expect_uncounted(const struct cap_step *c)
 	ck_assert(!cap_is_slurms(c));
 	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
 	ck_assert_str_eq(cap_summary(c, text),
-			 "job 17 on pi1: peak not known, the RAM cap of 150M "
-			 "was not kept by a cgroup");
+			 "job 17 on pi1: peak not known of 150M RAM cap, "
+			 "which was not kept by a cgroup");
 }
 
 START_TEST(refused)

@@ -42,6 +42,10 @@ START_TEST(round_trips)
 			  out.limits.swap.bytes == swaps[i].bytes &&
 			  out.report == in.report);
 	}
+	in.limits.cap = NO_CAP;
+	len = state_format(&in, text);
+	ck_assert(state_parse(text, len, &out));
+	ck_assert_uint_eq(out.limits.cap, NO_CAP);
 	in.refused = true;
 	err_set(&in.reason, "%s", "--gbm-mem-cap=x is not a size");
 	len = state_format(&in, text);
