@@ -75,6 +75,8 @@ static int rlimit_enter(uint64_t cap, uint32_t n_tasks, struct err *e)
 	rlim_t most = (rlim_t)share(cap, n_tasks);
 	struct rlimit r;
 
+	if (cap == NO_CAP)
+		return 0;
 	if (getrlimit(RLIMIT_DATA, &r) < 0)
 		return err_set(e, "its RLIMIT_DATA cannot be read: %s",
 			       strerror(errno));
@@ -88,15 +90,31 @@ static int rlimit_enter(uint64_t cap, uint32_t n_tasks, struct err *e)
 	return 0;
 }
 
+static void off_notice(uint64_t cap, uint32_t n_tasks, char *out, size_t size)
+{
+	char text[SIZE_TEXT_MAX];
+
+	(void)n_tasks;
+	if (cap == NO_CAP)
+		snprintf(out, size, "nothing limits what the job swaps");
+	else
+		snprintf(out, size,
+			 "nothing keeps the job within its cap of %s",
+			 size_format(text, cap));
+}
+
 static void rlimit_notice(uint64_t cap, uint32_t n_tasks, char *out,
 			  size_t size)
 {
 	char text[SIZE_TEXT_MAX];
 
-	snprintf(out, size,
-		 "each process is kept to %s of private memory; shared memory, "
-		 "swap and the job's sum are not counted",
-		 size_format(text, share(cap, n_tasks)));
+	if (cap == NO_CAP)
+		off_notice(cap, n_tasks, out, size);
+	else
+		snprintf(out, size,
+			 "each process is kept to %s of private memory; shared "
+			 "memory, swap and the job's sum are not counted",
+			 size_format(text, share(cap, n_tasks)));
 }
 
 const struct cap_backend cap_rlimit = {
@@ -108,20 +126,6 @@ const struct cap_backend cap_rlimit = {
 	.notice = rlimit_notice,
 	.events = no_events,
 };
-
-static void off_notice(uint64_t cap, uint32_t n_tasks, char *out, size_t size)
-{
-	char text[SIZE_TEXT_MAX];
-
-	(void)n_tasks;
-	if (cap == NO_CAP)
-		snprintf(out, size, "nothing limits what the job swaps");
-	else
-		snprintf(out, size,
-			 "nothing keeps the job within its cap of "
-			 "%s",
-			 size_format(text, cap));
-}
 
 const struct cap_backend cap_off = {
 	.name = "off",

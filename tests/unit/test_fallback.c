@@ -46,8 +46,8 @@ static void expect_uncounted(const struct cap_step *c)
 	ck_assert(!cap_is_slurms(c));
 	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
 	ck_assert_str_eq(cap_summary(c, text),
-			 "job 17 on pi1: peak not known of 150M RAM cap, "
-			 "which was not kept by a cgroup");
+			 "job 17 on pi1: peak not known of 150M RAM cap, which "
+			 "was not kept by a cgroup");
 }
 
 START_TEST(refused)
@@ -160,6 +160,32 @@ START_TEST(rlimit_keeps_a_lower_soft_limit)
 }
 END_TEST
 
+/* A job that has only a swap policy. */
+START_TEST(rlimit_without_a_cap)
+{
+	static const struct limits none = { NO_CAP, { SWAP_NONE, 0 } };
+	struct cap_step *c = calloc(1, cap_size(1));
+	struct rlimit before, after;
+	char text[CAP_TEXT_MAX];
+	struct err e;
+
+	ck_assert_ptr_nonnull(c);
+	host.root = tree_open("cgroup1/none");
+	host.self = STEPD;
+	cap_init(c, &host, &conf, "pi1", 17, 1, &none, &none);
+	cap_place(c, 0, TASK);
+	ck_assert_ptr_null(cap_verdict(c, 0));
+	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &before), 0);
+	ck_assert_int_eq(cap_enter(c, &e), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &after), 0);
+	ck_assert_int_eq(memcmp(&before, &after, sizeof(after)), 0);
+	ck_assert_str_eq(cap_notice(c, text),
+			 "on pi1 there is no memory cgroup: nothing limits "
+			 "what the job swaps");
+	free(c);
+}
+END_TEST
+
 /* No /proc/PID/cgroup at all, and a step whose only process is slurmstepd. */
 START_TEST(kernel_without_cgroups)
 {
@@ -251,6 +277,7 @@ int main(void)
 	tcase_add_test(tc, rlimit_holds);
 	tcase_add_test(tc, rlimit_raises_nothing);
 	tcase_add_test(tc, rlimit_keeps_a_lower_soft_limit);
+	tcase_add_test(tc, rlimit_without_a_cap);
 	tcase_add_test(tc, kernel_without_cgroups);
 	tcase_add_test(tc, v2_without_memory);
 	tcase_add_test(tc, nothing_to_notice);
