@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# docs/spank_gbm.8 is good mdoc, and nothing that can be set is missing in it.
+set -u
+cd "$(dirname "$0")/../.." || exit
+. tests/tap.sh
+
+page=docs/spank_gbm.8
+
+# nothing COMMAND...: prints nothing.
+nothing() {
+  local text
+  text=$("$@" 2>&1)
+  [ -z "$text" ] || {
+    echo "$text"
+    return 1
+  }
+}
+
+lint() {
+  mandoc -T lint "$page" 2>&1 |
+    grep -vE 'referenced manual not found|outdated mandoc.db'
+}
+
+# described WORD...: each is an item of a list.
+described() {
+  local word
+  [ $# -gt 0 ] || return
+  for word; do
+    grep -qE "^\.It (Cm|Ev|Fl) $word( |\$)" "$page" ||
+      grep -qE "^\.It Cm $word Ns" "$page" || {
+      echo "$word is not described in $page"
+      return 1
+    }
+  done
+}
+
+mapfile -t keys < <(sed -n 's/^\t{ "\([a-z_]*\)", set_[a-z_]* },$/\1/p' \
+  plugin/conf.c)
+mapfile -t options < <(sed -n 's/^.*{ "-\(-gbm-[a-z-]*\)".*/\1/p' \
+  plugin/spank_gbm.c)
+mapfile -t variables < <(grep -o '"SLURM_GBM_[A-Z_]*"' plugin/spank_gbm.c |
+  tr -d '"')
+
+ok "each word of plugstack.conf is described" described "${keys[@]}"
+ok "each option" described "${options[@]}"
+ok "each variable" described "${variables[@]}"
+if command -v mandoc >/dev/null; then
+  ok "mandoc is content" nothing lint
+else
+  skip "mandoc is content" "mandoc is not installed"
+fi
+done_testing
