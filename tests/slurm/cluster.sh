@@ -357,7 +357,7 @@ fill() {
   local dir=$1 etc=$1/etc/slurm
   mkdir -p "$etc" "$dir/var/ctld" "$dir/run/munge" "$dir/log" "$dir/plugin" &&
     mkdir -m 1777 "$dir/tmp" &&
-    cp -r "$top"/slurm-config/*.conf "$top/slurm-config/plugstack.conf.d" \
+    cp -r "$top"/slurm-config/*.{conf,lua} "$top/slurm-config/plugstack.conf.d" \
       "$etc" || return
   # A copy, because users other than root must be able to read it, too.
   install -m 755 "$2" "$dir/plugin/spank_gbm.so"
