@@ -133,6 +133,23 @@ START_TEST(job_and_step_are_lowered)
 }
 END_TEST
 
+/* Without a cap, the swap alone. */
+START_TEST(no_cap)
+{
+	struct cap_step *c;
+
+	use("scope");
+	c = placed(NO_CAP, SWAP_NONE, 0);
+	ck_assert(!cap_is_slurms(c));
+	ck_assert_uint_eq(cap_bytes(c), 400 * M);
+	ck_assert_uint_eq(tree_get(JOB, "memory.max"), 400 * M);
+	ck_assert_uint_eq(tree_get(JOB, "memory.swap.max"), 0);
+	ck_assert_uint_eq(tree_get(STEP, "memory.max"), MAX);
+	ck_assert_uint_eq(tree_get(STEP, "memory.swap.max"), 0);
+	free(c);
+}
+END_TEST
+
 /* The same job on the host's other slurmd. */
 START_TEST(other_node_is_left_alone)
 {
@@ -531,6 +548,7 @@ int main(void)
 	tcase_add_loop_test(tc, directories, 0,
 			    sizeof(places) / sizeof(places[0]));
 	tcase_add_test(tc, job_and_step_are_lowered);
+	tcase_add_test(tc, no_cap);
 	tcase_add_test(tc, other_node_is_left_alone);
 	tcase_add_test(tc, step_below_its_job);
 	tcase_add_test(tc, step_alone);
