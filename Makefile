@@ -25,10 +25,11 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
+.PHONY: check-vm run-check-vm
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-long bench fuzz clean distclean tags style help
+goals_without_config := deps demo check check-vm check-long bench fuzz clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -168,7 +169,7 @@ all: $(LIB_LINKS) $(LIB_ARCHIVES) $(LIB_PCS) $(PLUGIN) $(PROGRAMS) \
 deps_for = $(if $(filter no,$(DEPS)),,build-aux/install-deps.sh $(1))
 
 deps: ## Install the missing Debian packages that demo and check need
-	@build-aux/install-deps.sh build mpi slurm test cross
+	@build-aux/install-deps.sh build mpi slurm test cross vm
 
 demo: ## Install packages, build, run the main job on a private Slurm
 	@$(call deps_for,build mpi slurm)
@@ -219,6 +220,13 @@ check-slurm-asan: all $(SLURM_HELPERS) ## The same, the plugin under sanitizers
 	@GBM_PLUGIN='$(CURDIR)/$(ASAN_BUILD)/plugin/spank_gbm.so' \
 		GBM_PRELOAD="$$(readlink -f "$$($(CC) \
 		-print-file-name=libasan.so)")" $(test_env) tests/run.sh slurm
+
+check-vm: ## Install packages, build, test in qemu on cgroup v2 (root)
+	@$(call deps_for,build mpi slurm test vm)
+	@$(MAKE) --no-print-directory run-check-vm
+
+run-check-vm: all $(SLURM_HELPERS)
+	$(run_tests) vm
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) $(SLURM_HELPERS)
 	$(run_tests) unit isa build mpi slurm

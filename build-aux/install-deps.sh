@@ -45,6 +45,9 @@ mandoc                  | test  | cmd:mandoc           | lint for the manual pag
 gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
 qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines
+mmdebstrap              | vm    | cmd:mmdebstrap       | what is in the machines
+e2fsprogs               | vm    | cmd:mkfs.ext4        | their disks
+qemu-system-x86         | vm    | cmd:qemu-system-x86_64 | runs them
 clang                   | clang | cmd:clang            | the second compiler
 libclang-rt-14-dev      | clang | cmd:clang            | its sanitizers, and libFuzzer
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
@@ -91,7 +94,7 @@ case ${1-} in
 --list) list_only=yes; shift ;;
 --each) each=yes; shift ;;
 esac
-groups="build mpi slurm test cross clang style bench long"
+groups="build mpi slurm test cross vm clang style bench long"
 [ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||

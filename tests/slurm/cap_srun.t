@@ -48,7 +48,7 @@ is "--gbm-swap=64M allows that much swap on top" \
 run srun --gbm-mem-cap=128M --gbm-swap=allow limits
 is "--gbm-swap=allow leaves what Slurm allocated" \
   "$(anywhere "$out" | sed 's/ swappiness.*//')" \
-  "job $cap step $cap with-swap $(mb 375)"
+  "job $cap step $cap with-swap $(mb "$(slurms_swap 128 375)")"
 
 percent=$(($(mb 64) * 100 / $(usable) + 1))
 run srun --mem=1500M --gbm-mem-cap=$percent% limits

@@ -51,6 +51,19 @@ capped() {
   echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2")$(swappiness 0)"
 }
 
+# slurms_swap CAP MB: memory and swap that Slurm's limits of a job of so many MB
+# leave to a cap. With cgroup v1 it limits the sum of both, with v2 the swap;
+# there Slurm up to 23.02.5 takes AllowedSwapSpace=0 for as much as memory.
+slurms_swap() {
+  if ! cgroup_v2; then
+    echo "$2"
+  elif [[ $(sinfo --version) == *\ 22.05.* ]]; then
+    echo $(($1 + $2))
+  else
+    echo "$1"
+  fi
+}
+
 # The end of a line of `limits`, which cgroup v2 has not.
 swappiness() {
   cgroup_v2 || echo " swappiness $1 $1"

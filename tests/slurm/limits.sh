@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Run by a job: prints the limits in bytes that hold where it runs, as
 #   NODE job LIMIT step LIMIT with-swap LIMIT [swappiness JOB STEP]
-# On cgroup v2 "max" is no limit; what holds with swap is the step's or, where
-# that has none, the job's.
+# On cgroup v2 the job's limits hold for its steps, which need none of their own.
 
 v1() {
   local mount path step job
@@ -19,17 +18,25 @@ v1() {
     swappiness "$(<"$job/memory.swappiness")" "$(<"$step/memory.swappiness")"
 }
 
+# least DIRECTORY... FILE: of those directories' limits that is in force.
+least() {
+  local file=${*: -1} dir
+  for dir in "${@:1:$#-1}"; do
+    cat "$dir/$file"
+  done | sort -n | awk '$1 != "max" { print; n++; exit } END { if (!n) print "max" }'
+}
+
 v2() {
-  local step job dir max swap
+  local step job max swap
   step=/sys/fs/cgroup$(sed 's/^0:://; s|/user/.*||' /proc/self/cgroup)
   job=${step%/step_*}
-  for dir in "$job" "$step"; do
-    [ "$(<"$dir/memory.max")" = max ] || max=$(<"$dir/memory.max")
-    [ "$(<"$dir/memory.swap.max")" = max ] || swap=$(<"$dir/memory.swap.max")
-  done
-  [ -n "${max-}" ] && [ -n "${swap-}" ] && max=$((max + swap)) || max=max
-  echo "$(hostname)" job "$(<"$job/memory.max")" step "$(<"$step/memory.max")" \
-    with-swap "$max"
+  max=$(least "$job" "$step" memory.max)
+  swap=$(least "$job" "$step" memory.swap.max)
+  case $max$swap in
+  *max*) swap=max ;;
+  *) swap=$((max + swap)) ;;
+  esac
+  echo "$(hostname)" job "$(<"$job/memory.max")" step "$max" with-swap "$swap"
 }
 
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then

@@ -235,7 +235,7 @@ run() {
     -machine q35 -accel tcg,thread=multi -cpu max,-svm -smp 2 -m "$mb" \
     -nodefaults -no-user-config -display none -no-reboot -snapshot \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "root=/dev/vda rw \
-console=ttyS0 panic=-1 mitigations=off no5lvl \
+console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no5lvl \
 systemd.unit=gbm.service systemd.show_status=no" \
     -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe" \
     -drive "file=$dir/payload,if=virtio,format=raw" \
