@@ -3,10 +3,20 @@
  * cgroup v1: the memory controller has a hierarchy of its own, in which Slurm
  * makes [slurm|slurm_NODE]/uid_U/job_J/step_S/task_T.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* O_DIRECTORY, fchown */
+#endif
+
 #include "plugin/cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/sysroot.h"
 
 #include "plugin/banned.h"
 
@@ -131,6 +141,43 @@ static int attempt(void *ctx)
 	return rc;
 }
 
+/*
+ * Slurm gives the directories of a step to its user, who can nest others in
+ * them: pages of those are swapped as he likes, since each has a swappiness of
+ * its own, who is killed there is not counted where we look, and Slurm cannot
+ * remove the step's directory any more. Slurm itself uses them as root.
+ */
+static int take_over(const struct cap_host *host, const char *dir,
+		     struct err *e)
+{
+	int fd = sysroot_open(host->root, dir, O_RDONLY | O_DIRECTORY);
+	int error = fd < 0 ? -fd : 0;
+	struct stat st;
+
+	if (!error &&
+	    (fstat(fd, &st) < 0 ||
+	     (st.st_uid != geteuid() && fchown(fd, geteuid(), getegid()) < 0)))
+		error = errno;
+	if (fd >= 0)
+		close(fd);
+	return error && error != ENOENT
+		       ? err_set(e,
+				 "its cgroup cannot be taken from its user: "
+				 "%s",
+				 strerror(error))
+		       : 0;
+}
+
+/* The extern step has a task of its own, which no hook tells of. */
+static int take_step_over(const struct cap_host *host, const char *dir,
+			  struct err *e)
+{
+	char task[PROCFS_PATH_MAX + 8];
+
+	snprintf(task, sizeof(task), "%s/task_0", dir);
+	return take_over(host, dir, e) < 0 ? -1 : take_over(host, task, e);
+}
+
 static int v1_apply(const struct cap_host *host, const char *dir, bool is_job,
 		    const struct limits *want, struct cap_limit *got,
 		    struct err *e)
@@ -143,7 +190,7 @@ static int v1_apply(const struct cap_host *host, const char *dir, bool is_job,
 	if (rc == 0) {
 		got->bytes = goal.limit;
 		got->foreign = goal.limit < want->cap;
-		return 0;
+		return is_job ? 0 : take_step_over(host, dir, e);
 	}
 	if (rc == -EOPNOTSUPP)
 		return err_set(e, "this node's kernel does not count swap: "
@@ -165,6 +212,8 @@ static int v1_apply_task(const struct cap_host *host, const char *dir,
 	uint64_t value;
 	int rc;
 
+	if (take_over(host, dir, e) < 0)
+		return -1;
 	if (swap->mode != SWAP_NONE)
 		return 0;
 	rc = cgroup_lower(host, dir, SWAPPINESS, 0, &value);
