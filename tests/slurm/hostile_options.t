@@ -12,9 +12,8 @@ cd "$work" || exit
 name=SLURM_SPANK_OPTION_gbm_gbm_mem_cap
 nines=$(head -c 130000 /dev/zero | tr '\0' 9) # 128 KiB is the kernel's limit
 zeros=$(head -c 300 /dev/zero | tr '\0' 0)
-values=(1G 100% max '' 0 -1 -1G +1G nan inf 1e9 0x40000000 ' 1G' $'1G\n'
-  $'1G\r' $'\x1b[2J1G' $'\x011G' $'1G\xff' 99999999T 18446744073709551615
-  9223372036854775808 "${zeros}1000M" 0.0000001 '%s%n%n' '$(id)' "$nines")
+values=(1G 100% '' 0 -1G nan 1e9 ' 1G' $'1G\n' $'\x1b[2J1G' $'1G\xff'
+  99999999T 18446744073709551617M "${zeros}1000M" '%s%n%n' "$nines")
 
 # What follows from anything that a step gets to see: the job's cap, or a
 # sentence. Never nothing, and never more.
@@ -49,14 +48,12 @@ run "${as_user[@]}" salloc -N1 -w node01 --gbm-mem-cap=128M bash -c '
   for value; do
     env "_$name=$value" srun --overlap limits >raw.$n 2>&1
     env "SLURM_SPANK__$name=$value" srun --overlap limits >spank.$n 2>&1
-    env "SPANK__$name=$value" "SLURM_GBM_MEM_CAP=$value" \
-      srun --overlap limits >other.$n 2>&1
     n=$((n + 1))
   done' job "$name" "${values[@]}"
 is "a job whose steps forge their options ends" $status 0
 for n in "${!values[@]}"; do
   value=$(printf '%q' "${values[n]:0:24}")
-  for way in raw spank other; do
+  for way in raw spank; do
     ok "$way value $value: the cap or a sentence" as_it_should_be "$way.$n"
   done
 done
@@ -80,7 +77,7 @@ is "a megabyte of variables changes nothing" "$(anywhere "$out")" \
 ok "nor does it hurt the nodes" wait_for 30 all_idle
 
 # A resource limit of the user's is no limit of the plugin's.
-run "${as_user[@]}" bash -c 'ulimit -n 16; ulimit -f 1; ulimit -c 0
+run "${as_user[@]}" bash -c 'ulimit -n 64; ulimit -f 1; ulimit -c 0
   srun --propagate=ALL --gbm-mem-cap=128M limits 2>&1'
 like "limits that the user hands on do not hinder the cap" "$out" \
   "^node0. $(capped 128 128)\$"
