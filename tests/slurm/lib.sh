@@ -72,8 +72,8 @@ swappiness() {
 # slurms MB: what `limits` prints where the limits are Slurm's; there is no
 # swapping, since that holds for every job.
 slurms() {
-  if cgroup_v2; then # where Slurm limits the job only
-    echo "job $(mb "$1") step max with-swap $(mb "$1")"
+  if cgroup_v2; then
+    echo "job $(mb "$1") step $(mb "$1") with-swap $(mb "$1")"
   else
     capped "$1" "$1"
   fi
