@@ -148,8 +148,13 @@ static inline void sfc64_save(const struct sfc64 *s, struct gbm_lanes *lanes,
 	lanes->counter += rows;
 }
 
-/* Where the sums of a path begin. */
+/* Where sums and products begin. */
 static ALIGNED const double zeros[GBM_GROUP_PATHS];
+
+#define ONES8  1, 1, 1, 1, 1, 1, 1, 1
+#define ONES64 ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8
+static ALIGNED const double ones[] = { ONES64, ONES64, ONES64, ONES64 };
+_Static_assert(sizeof(ones) == sizeof(zeros), "one for each path of a group");
 
 /* The next row of words. */
 static inline void sfc64_row(struct sfc64 *s, uint64_t *w)
@@ -254,55 +259,57 @@ static void exp2_n(const double *x, double *out, size_t n)
 		vd_store(out + i, vm_exp2(vd_load(x + i)));
 }
 
-/* What becomes of a step's prices S / S(0). */
+/* What becomes of a step's prices S. */
 enum sink {
 	SINK_NONE,  /* not needed */
-	SINK_STORE, /* out[i] = price */
-	SINK_ADD    /* out[i] += price / spot */
+	SINK_STORE, /* out[i] = S */
+	SINK_ADD,   /* out[i] += S / spot */
+	SINK_GROW   /* the same, each S / spot being made of the last one */
 };
 
-/* What is known of the exponents of prices: the same for all of a plan. */
-enum range {
-	RANGE_ANY,
-	RANGE_NEAR /* vm_exp2_near() holds */
-};
-
-static enum range range_of(const struct gbm_dynamics *d)
+/* The largest exponent of 2 that a step of a path can have, up or down. */
+static double largest_move(const struct gbm_dynamics *d)
 {
-	double most = fabs(d->drift2) + GBM_NORMAL_MOST * fabs(d->vol2);
-
-	return (double)d->steps * most <= VM_EXP2_NEAR ? RANGE_NEAR : RANGE_ANY;
+	return fabs(d->drift2) + GBM_NORMAL_MOST * fabs(d->vol2);
 }
 
-/* How a step's prices are made; constants are in registers. */
+/* Whether no price can ever need vm_exp2_far(). */
+static int always_near(const struct gbm_dynamics *d)
+{
+	return (double)d->steps * largest_move(d) <= VM_EXP2_NEAR;
+}
+
+/* A step's prices; what it holds is in registers. */
 struct step {
 	enum sink sink;
-	enum range range;
+	int near; /* always_near() */
 	vd drift, vol, spot;
+	const double *last; /* SINK_GROW: S / spot before, */
+	double *growth;	    /* and after */
 	double *out;
 };
 
-static inline struct step make_step(const struct gbm_dynamics *d, uint64_t t,
-				    enum sink sink, enum range range,
-				    double *out)
-{
-	return (struct step){ sink,
-			      range,
-			      vd_set1((double)t * d->drift2),
-			      vd_set1(d->vol2),
-			      vd_set1(d->spot),
-			      out };
-}
-
-FORCE_INLINE void sink_row(const struct step *s, const vd *x, int far,
+FORCE_INLINE void exp2_row(const struct step *s, const vd *x, int far,
 			   double *out)
 {
 	for (size_t v = 0; v < LANE_VECS; v++) {
 		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
 
-		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e)
-					: vd_mul(s->spot, e);
+		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e) :
+					  vd_mul(s->spot, e);
 		vd_store(out + v * VL, e);
+	}
+}
+
+/* g 2^x as g + g (2^x - 1), the larger part of which is exact. */
+FORCE_INLINE void grow_row(const struct step *s, const vd *x, size_t i)
+{
+	for (size_t v = 0; v < LANE_VECS; v++, i += VL) {
+		vd g = vd_load(s->last + i);
+
+		g = vd_fma(g, vd_mul(vm_exp2_slope(x[v]), x[v]), g);
+		vd_store(s->growth + i, g);
+		vd_store(s->out + i, vd_add(vd_load(s->out + i), g));
 	}
 }
 
@@ -321,10 +328,12 @@ FORCE_INLINE void price_row(const struct step *s, const double *y, size_t i)
 		is_far = vd_abs_above(x[v], vd_set1(VM_EXP2_NEAR));
 		far = v ? vm_or(far, is_far) : is_far;
 	}
-	if (s->range == RANGE_ANY && vm_any(far))
-		sink_row(s, x, 1, s->out + i);
+	if (s->sink == SINK_GROW)
+		grow_row(s, x, i);
+	else if (!s->near && vm_any(far))
+		exp2_row(s, x, 1, s->out + i);
 	else
-		sink_row(s, x, 0, s->out + i);
+		exp2_row(s, x, 0, s->out + i);
 }
 
 static inline void prices(const struct step *s, const double *y)
@@ -393,9 +402,10 @@ static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
 
 /*
  * A step of a group passes three stages: its words are drawn, their normals are
- * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink.
- * While one step's prices are made, the next one's normals and the words of the
- * one after that are, in the same turn.
+ * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink;
+ * for SINK_GROW, y is the normals of one step.  While one step's prices are
+ * made, the next one's normals and the words of the one after that are, in the
+ * same turn.
  */
 struct pipeline {
 	const struct gbm_dynamics *d;
@@ -403,7 +413,27 @@ struct pipeline {
 	struct gbm_lanes lanes;
 	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
 	ALIGNED double y[GBM_GROUP_PATHS];
+	ALIGNED double growth[GBM_GROUP_PATHS];
 };
+
+/* Of step t. */
+static inline struct step make_step(struct pipeline *p, uint64_t t,
+				    enum sink sink, int near, double *out)
+{
+	const struct gbm_dynamics *d = p->d;
+	double since = sink == SINK_GROW ? 1 : (double)t;
+
+	return (struct step){
+		.sink = sink,
+		.near = near,
+		.drift = vd_set1(since * d->drift2),
+		.vol = vd_set1(d->vol2),
+		.spot = vd_set1(d->spot),
+		.last = t > 1 ? p->growth : ones,
+		.growth = p->growth,
+		.out = out,
+	};
+}
 
 /* Puts the lanes at the beginning of a group's streams. */
 static void begin_group(struct pipeline *p, uint64_t group, int first)
@@ -425,11 +455,12 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
  * and by group_stride after each group.
  */
 FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
-		      uint64_t n_groups, enum sink sink, enum range range,
+		      uint64_t n_groups, enum sink sink, int near,
 		      int last_only, double *out, size_t step_stride,
 		      size_t group_stride)
 {
 	const uint64_t units = n_groups * d->steps;
+	const struct step none = { .sink = SINK_NONE };
 	/* The step that each stage is at, from 0. */
 	uint64_t words_at = 0, sums_at = 0, prices_at = 0;
 	struct pipeline p;
@@ -441,15 +472,14 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		int with_prices = k > 1;
 		int silent = last_only && prices_at + 1 < d->steps;
 		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
-		const double *before = sums_at ? p.y : zeros;
+		const double *before =
+			sums_at && sink != SINK_GROW ? p.y : zeros;
 		struct step step =
-			make_step(d, prices_at + 1, sink, range, out);
+			make_step(&p, prices_at + 1, sink, near, out);
 
 		if (with_words && words_at == 0)
 			begin_group(&p, group++, k == 0);
 		if (with_words && with_sums && with_prices) {
-			const struct step none = { .sink = SINK_NONE };
-
 			if (silent)
 				turn(&p.lanes, w_new, &none, w, before, p.y);
 			else
@@ -479,11 +509,11 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 static void terminal(const struct gbm_dynamics *d, uint64_t group,
 		     uint64_t n_groups, double *out)
 {
-	if (range_of(d) == RANGE_NEAR)
-		run(d, group, n_groups, SINK_STORE, RANGE_NEAR, 1, out, 0,
+	if (always_near(d))
+		run(d, group, n_groups, SINK_STORE, 1, 1, out, 0,
 		    GBM_GROUP_PATHS);
 	else
-		run(d, group, n_groups, SINK_STORE, RANGE_ANY, 1, out, 0,
+		run(d, group, n_groups, SINK_STORE, 0, 1, out, 0,
 		    GBM_GROUP_PATHS);
 }
 
@@ -494,11 +524,14 @@ static void average(const struct gbm_dynamics *d, uint64_t group,
 	size_t n = (size_t)n_groups * GBM_GROUP_PATHS;
 
 	memset(out, 0, n * sizeof(*out));
-	if (range_of(d) == RANGE_NEAR)
-		run(d, group, n_groups, SINK_ADD, RANGE_NEAR, 0, out, 0,
+	if (always_near(d) && largest_move(d) <= VM_EXP2_SLOPE)
+		run(d, group, n_groups, SINK_GROW, 1, 0, out, 0,
+		    GBM_GROUP_PATHS);
+	else if (always_near(d))
+		run(d, group, n_groups, SINK_ADD, 1, 0, out, 0,
 		    GBM_GROUP_PATHS);
 	else
-		run(d, group, n_groups, SINK_ADD, RANGE_ANY, 0, out, 0,
+		run(d, group, n_groups, SINK_ADD, 0, 0, out, 0,
 		    GBM_GROUP_PATHS);
 	for (size_t i = 0; i < n; i += VL)
 		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
@@ -514,7 +547,7 @@ static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	begin_group(&p, group, 1);
 	for (uint64_t t = 1; t <= d->steps; t++) {
 		const struct step step =
-			make_step(d, t, SINK_STORE, RANGE_ANY, out);
+			make_step(&p, t, SINK_STORE, 0, out);
 
 		words(&p.lanes, p.w[0], GBM_ROWS);
 		sums(p.w[0], t > 1 ? p.y : zeros, p.y);
@@ -532,8 +565,7 @@ static void paths(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	for (size_t i = 0; i < n_rows * GBM_LANES; i += VL)
 		vd_store(out + i, spot);
 	if (n_rows == GBM_ROWS)
-		run(d, group, 1, SINK_STORE, RANGE_ANY, 0, out + stride, stride,
-		    0);
+		run(d, group, 1, SINK_STORE, 0, 0, out + stride, stride, 0);
 	else
 		some_rows(d, group, row, n_rows, out + stride, stride);
 }
