@@ -269,6 +269,41 @@ bool procfs_key_u64(const char *text, size_t len, const char *key,
 	return false;
 }
 
+/* Numbers as in Linux's sched.h and signal.h; proc(5) counts fields from 1 and
+ * has the state third. */
+#define PF_EXITING    0x4
+#define SIGKILL_BIT   (1 << (9 - 1))
+#define FIELD_STATE   3
+#define FIELD_FLAGS   9
+#define FIELD_PENDING 31
+
+bool procfs_dying(const char *text, size_t len)
+{
+	struct span rest = { text, len }, field;
+	uint64_t n;
+
+	/* The name before it is the program's choice, parentheses included. */
+	while (rest.len > 0 && rest.at[rest.len - 1] != ')')
+		rest.len--;
+	if (rest.len == 0)
+		return false;
+	rest.at += rest.len;
+	rest.len = len - rest.len;
+	if (!cut(&rest, ' ', &field) || field.len != 0)
+		return false;
+	for (int i = FIELD_STATE; cut(&rest, ' ', &field); i++) {
+		if (i == FIELD_STATE &&
+		    (span_is(field, "Z") || span_is(field, "X")))
+			return true;
+		if ((i != FIELD_FLAGS && i != FIELD_PENDING) ||
+		    !procfs_u64(field.at, field.len, &n))
+			continue;
+		if (n & (i == FIELD_FLAGS ? PF_EXITING : SIGKILL_BIT))
+			return true;
+	}
+	return false;
+}
+
 static bool meminfo(const char *text, size_t len, const char *key,
 		    uint64_t *bytes)
 {

@@ -83,6 +83,12 @@ bool procfs_u64(const char *text, size_t len, uint64_t *value);
 bool procfs_key_u64(const char *text, size_t len, const char *key,
 		    uint64_t *value);
 
+/*
+ * Whether /proc/PID/stat is of a process that has ended, is about to, or has
+ * been sent a SIGKILL.
+ */
+bool procfs_dying(const char *text, size_t len);
+
 /* MemTotal and SwapTotal of /proc/meminfo, in bytes. */
 bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes);
 bool procfs_swap_total(const char *text, size_t len, uint64_t *bytes);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* O_PATH */
+#define _GNU_SOURCE /* O_PATH, getdents64 */
 #endif
 
 #include "plugin/sysroot.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -171,4 +172,34 @@ int sysroot_lines(int root, const char *path, sysroot_line *fn, void *ctx)
 	}
 	close(fd);
 	return rc;
+}
+
+/* opendir() would allocate. */
+int sysroot_dirs(int root, const char *path, sysroot_name *fn, void *ctx)
+{
+	union {
+		struct dirent64 align;
+		char bytes[2048];
+	} buf;
+	int fd = sysroot_open(root, path, O_RDONLY | O_DIRECTORY);
+	ssize_t n, at;
+
+	if (fd < 0)
+		return fd;
+	do {
+		n = getdents64(fd, &buf, sizeof(buf));
+		for (at = 0; at < n;) {
+			const struct dirent64 *entry =
+				(const void *)(buf.bytes + at);
+
+			if (entry->d_type == DT_DIR &&
+			    strcmp(entry->d_name, ".") != 0 &&
+			    strcmp(entry->d_name, "..") != 0)
+				fn(entry->d_name, ctx);
+			at += entry->d_reclen;
+		}
+	} while (n > 0);
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
 }

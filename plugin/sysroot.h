@@ -42,4 +42,9 @@ int sysroot_write_u64(int root, const char *path, uint64_t value);
 typedef bool sysroot_line(const char *line, size_t len, void *ctx);
 int sysroot_lines(int root, const char *path, sysroot_line *fn, void *ctx);
 
+/* Calls FN with the name of each directory in the directory PATH, in no order.
+ */
+typedef void sysroot_name(const char *name, void *ctx);
+int sysroot_dirs(int root, const char *path, sysroot_name *fn, void *ctx);
+
 #endif

@@ -370,6 +370,42 @@ END_TEST
 
 /* Every prefix and every single-byte change of real texts, under a sanitizer
  * or not, must stay inside the buffer; each copy is as large as its text. */
+#define STAT(name, state, flags, pending)                                      \
+	"4242 (" name ") " state " 1 4242 4242 0 -1 " flags                    \
+	" 90 0 0 0 0 0 0 0 20 0 1 0 177 2560000 200 18446744073709551615 1 1 " \
+	"0 0 0 " pending " 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+
+START_TEST(dying)
+{
+	static const struct {
+		bool dying;
+		const char *text;
+	} all[] = {
+		{ false, STAT("sleep", "S", "4194304", "0") },
+		{ false, STAT("sleep", "D", "4194560", "2") },
+		{ true, STAT("sleep", "D", "4194304", "256") },
+		{ true, STAT("sleep", "D", "4194304", "258") },
+		{ true, STAT("sleep", "R", "4194308", "0") },
+		{ true, STAT("sleep", "Z", "4194304", "0") },
+		{ true, STAT("sleep", "X", "4194304", "0") },
+		/* The name is the program's choice. */
+		{ false, STAT("a) Z 1 1 1 0 -1 4 (", "S", "4194304", "0") },
+		{ false, STAT("a) Z 1\n1 (b", "S", "4194304", "0") },
+		{ true, STAT("a) S 1\n1 (b", "Z", "4194304", "0") },
+		{ false, "" },
+		{ false, "4242 (sleep)" },
+		{ false, "4242 (sleep) " },
+		{ false, "4242 (sleep)Z 1" },
+		{ false, "Z" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		ck_assert_msg(procfs_dying(all[i].text, strlen(all[i].text)) ==
+				      all[i].dying,
+			      "%s", all[i].text);
+}
+END_TEST
+
 START_TEST(mangled)
 {
 	static const char mountinfo[] =
@@ -400,6 +436,7 @@ START_TEST(mangled)
 				procfs_mem_total(copy, len, &v);
 				procfs_swap_total(copy, len, &v);
 				procfs_key_u64(copy, len, "oom_kill", &v);
+				procfs_dying(copy, len);
 				copy[at] = old;
 			}
 			free(copy);
@@ -430,6 +467,7 @@ int main(void)
 	LOOP(tc, u64, numbers);
 	tcase_add_test(tc, keys);
 	tcase_add_test(tc, mem_total);
+	tcase_add_test(tc, dying);
 	tcase_add_test(tc, mangled);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);

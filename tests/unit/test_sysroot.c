@@ -219,6 +219,53 @@ START_TEST(long_lines_are_left_out)
 }
 END_TEST
 
+static void collect(const char *name, void *ctx)
+{
+	char *all = ctx;
+	size_t len = strlen(all);
+
+	snprintf(all + len, 64 - len, "%s,", name);
+}
+
+static void count(const char *name, void *ctx)
+{
+	(void)name;
+	++*(int *)ctx;
+}
+
+START_TEST(directories)
+{
+	char all[64] = "";
+
+	put("a/b/f", "", 0);
+	ck_assert_int_eq(sysroot_dirs(root, "a", collect, all), 0);
+	ck_assert_str_eq(all, "b,");
+	ck_assert_int_eq(sysroot_dirs(root, "a/b", collect, all), 0);
+	ck_assert_str_eq(all, "b,");
+	ck_assert_int_eq(sysroot_dirs(root, "a/link", collect, all), -ENOTDIR);
+	ck_assert_int_eq(sysroot_dirs(root, "a/none", collect, all), -ENOENT);
+}
+END_TEST
+
+/* More than one call of the kernel's gives. */
+START_TEST(many_directories)
+{
+	char name[32];
+	int n = 0;
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "a/b/directory-%d", i);
+		ck_assert_int_eq(mkdirat(root, name, 0755), 0);
+	}
+	ck_assert_int_eq(sysroot_dirs(root, "a/b", count, &n), 0);
+	ck_assert_int_eq(n, 300);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "a/b/directory-%d", i);
+		unlinkat(root, name, AT_REMOVEDIR);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sysroot");
@@ -235,6 +282,8 @@ int main(void)
 	tcase_add_test(tc, opened_close_on_exec);
 	tcase_add_test(tc, lines);
 	tcase_add_test(tc, long_lines_are_left_out);
+	tcase_add_test(tc, directories);
+	tcase_add_test(tc, many_directories);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
 }
