@@ -12,6 +12,7 @@
 #ifndef GBM_PLUGIN_BACKEND_H
 #define GBM_PLUGIN_BACKEND_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,7 +48,6 @@ struct cap_limit {
 #define CAP_UNKNOWN UINT64_MAX /* the kernel does not tell */
 
 struct cap_events {
-	uint64_t kills;	    /* processes of this very directory, for want */
 	uint64_t peak;	    /* bytes, most ever used, or CAP_UNKNOWN */
 	uint64_t swap;	    /* bytes in use now, or CAP_UNKNOWN */
 	uint64_t swap_peak; /* bytes, most ever used, or CAP_UNKNOWN */
@@ -102,11 +102,32 @@ struct cap_backend {
 	void (*notice)(uint64_t cap, uint32_t n_tasks, char *out, size_t size);
 
 	/*
-	 * Counters since DIR was made. Kills that cannot be read are 0: they
-	 * explain, they decide nothing.
+	 * Counters since DIR was made. Those that cannot be read are 0 or
+	 * unknown: they explain, they decide nothing. A backend without
+	 * directories has this one and none of those after it.
 	 */
 	void (*events)(const struct cap_host *host, const char *dir,
 		       struct cap_events *out);
+
+	/*
+	 * Processes of DIR and of the directories below it that have been
+	 * killed for want of memory.
+	 */
+	uint64_t (*kills)(const struct cap_host *host, const char *dir);
+
+	/*
+	 * Opens what poll(2) waits for: its event comes when memory runs short
+	 * in DIR, through whichever limit of its own or above it, and perhaps
+	 * before the kill. Returns -1 upon failure.
+	 */
+	int (*watch)(const struct cap_host *host, const char *dir,
+		     struct pollfd *out);
+
+	/*
+	 * Sends SIGKILL to all processes of a step, but not to slurmstepd.
+	 * Returns whether there were any.
+	 */
+	bool (*kill_all)(const struct cap_host *host, const char *dir);
 };
 
 extern const struct cap_backend cap_cgroup1;

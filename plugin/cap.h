@@ -24,11 +24,15 @@
 
 #define CAP_LEAF_MAX 64
 #define CAP_NODE_MAX 256
-#define CAP_TEXT_MAX 512
+#define CAP_TEXT_MAX 640
 #define CAP_EXTERN   (-1) /* the extern step has no task: slurmstepd itself */
 
 struct cap_task {
 	bool placed;
+	bool ended;  /* cap_explain() has been called */
+	bool capped; /* a process of it was killed at a cap */
+	pid_t pid;
+	uint32_t rank; /* its number in the step; the caller's to set */
 	uint64_t kills;		 /* of its directory when it was placed */
 	char leaf[CAP_LEAF_MAX]; /* its directory, below the step's */
 };
@@ -44,6 +48,10 @@ struct cap_step {
 	struct limits job_want;
 	struct limits step_want; /* at most the job's */
 
+	/* The caller's to set, for texts. */
+	uint64_t node_max; /* bytes, the most a job may ask for here, or 0 */
+	bool whole_job;	   /* the step is what the user calls the job */
+
 	/* Set by cap_refuse() or cap_place(): no task may run. */
 	struct err why;
 
@@ -55,7 +63,11 @@ struct cap_step {
 	const struct cap_backend *backend;
 	char dir[PROCFS_PATH_MAX]; /* the step's, or "" */
 	size_t job_len;		   /* dir[0, job_len) is the job's */
+	size_t top_len;		   /* that of all jobs, or 0 */
 	struct cap_limit job_got, step_got;
+
+	/* Told of: kills in the step, and those in none of its tasks. */
+	uint64_t seen, stray;
 
 	struct cap_task tasks[];
 };
@@ -110,14 +122,45 @@ uint64_t cap_bytes(const struct cap_step *c);
 bool cap_is_slurms(const struct cap_step *c);
 
 /*
- * TASK, called WHO in messages ("task 2"), ended with the wait status STATUS.
- * Returns whether it or a process of its own was killed for want of memory; OUT
- * then says so. The task's cgroup must still exist.
+ * Who is dead for want of memory, as far as nobody was told of it yet. OUT then
+ * says so, unless it is CAP_NOBODY.
  */
-bool cap_explain(const struct cap_step *c, uint32_t task, const char *who,
-		 int status, char out[CAP_TEXT_MAX]);
+enum cap_killed {
+	CAP_NOBODY,
+	CAP_BY_CAP,  /* the job or the step was at its limit, or at Slurm's */
+	CAP_BY_OTHER /* it was not: the node's, or one that is not ours */
+};
 
-/* One line on the whole step; its cgroup must still exist. Returns OUT. */
+/*
+ * TASK ended with the wait status STATUS: was it, or a process of its own? The
+ * task's cgroup must still exist.
+ */
+enum cap_killed cap_explain(struct cap_step *c, uint32_t task, int status,
+			    char out[CAP_TEXT_MAX]);
+
+/* Is there anything for the next two functions to find? */
+bool cap_news(struct cap_step *c);
+
+/* A process of TASK, which itself lives on. Of one that does not, cap_explain()
+ * will know more. */
+enum cap_killed cap_look(struct cap_step *c, uint32_t task,
+			 char out[CAP_TEXT_MAX]);
+
+/* A process of the step that its user has moved out of all tasks' cgroups. */
+enum cap_killed cap_look_around(struct cap_step *c, char out[CAP_TEXT_MAX]);
+
+/* As cap_backend's watch() and kill_all(), of the whole step. */
+int cap_watch(const struct cap_step *c, struct pollfd *out);
+bool cap_kill_all(const struct cap_step *c);
+
+/* "17.0", "17.batch". */
+const char *cap_step_name(const struct cap_step *c);
+
+/*
+ * One line on the step or, if that is the whole job, on the job; for people and
+ * for programs. Its cgroup must still exist. Return OUT.
+ */
 const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX]);
+const char *cap_json(const struct cap_step *c, char out[CAP_TEXT_MAX]);
 
 #endif

@@ -6,16 +6,24 @@
 #include "plugin/cgroup.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "plugin/procfs.h"
 #include "plugin/sysroot.h"
 
 #include "plugin/banned.h"
 
 #define TRIES  40
 #define NAP_NS 50000000L
+
+#define WALK_DIRS  300
+#define WALK_DEPTH 8
+
+/* A program that forks faster than this is killed the next time. */
+#define KILL_ROUNDS 5
 
 #define FILE_MAX_LEN (PROCFS_PATH_MAX + 40)
 
@@ -42,6 +50,14 @@ int cgroup_set(const struct cap_host *host, const char *dir, const char *file,
 	char path[FILE_MAX_LEN];
 
 	return sysroot_write_u64(host->root, file_in(path, dir, file), value);
+}
+
+int cgroup_open(const struct cap_host *host, const char *dir, const char *file,
+		int flags)
+{
+	char path[FILE_MAX_LEN];
+
+	return sysroot_open(host->root, file_in(path, dir, file), flags);
 }
 
 int cgroup_get_key(const struct cap_host *host, const char *dir,
@@ -192,4 +208,107 @@ const char *cgroup_job_dir(const struct cap_place *place,
 	memcpy(out, place->path, place->job_len);
 	out[place->job_len] = '\0';
 	return out;
+}
+
+struct walk {
+	const struct cap_host *host;
+	cgroup_visit *visit;
+	void *ctx;
+	int left, depth;
+	size_t len;
+	char path[PROCFS_PATH_MAX];
+};
+
+static void walk_here(struct walk *w);
+
+static void walk_into(const char *name, void *ctx)
+{
+	struct walk *w = ctx;
+	size_t before = w->len;
+	int n = snprintf(w->path + before, sizeof(w->path) - before, "/%s",
+			 name);
+
+	if (n > 0 && (size_t)n < sizeof(w->path) - before) {
+		w->len += (size_t)n;
+		walk_here(w);
+	}
+	w->len = before;
+	w->path[before] = '\0';
+}
+
+static void walk_here(struct walk *w)
+{
+	if (w->left == 0 || w->depth == WALK_DEPTH)
+		return;
+	w->left--;
+	w->visit(w->host, w->path, w->ctx);
+	w->depth++;
+	(void)sysroot_dirs(w->host->root, w->path, walk_into, w);
+	w->depth--;
+}
+
+void cgroup_walk(const struct cap_host *host, const char *dir,
+		 cgroup_visit *visit, void *ctx)
+{
+	struct walk w = { host, visit, ctx, WALK_DIRS, 0, strlen(dir), "" };
+
+	if (w.len >= sizeof(w.path))
+		return;
+	memcpy(w.path, dir, w.len + 1);
+	walk_here(&w);
+}
+
+struct victims {
+	pid_t self;
+	bool kill; /* or only look for slurmstepd */
+	bool found_self;
+	unsigned n;
+};
+
+static bool one_process(const char *line, size_t len, void *ctx)
+{
+	struct victims *v = ctx;
+	uint64_t pid;
+
+	/* 0: one of another PID namespace. */
+	if (!procfs_u64(line, len, &pid) || pid <= 1 || pid > INT32_MAX)
+		return false;
+	if ((pid_t)pid == v->self) {
+		v->found_self = true;
+		return true;
+	}
+	if (v->kill && kill((pid_t)pid, SIGKILL) == 0)
+		v->n++;
+	return false;
+}
+
+/* Where slurmstepd is, there are only processes of Slurm's. */
+static void kill_here(const struct cap_host *host, const char *dir, void *ctx)
+{
+	struct victims *v = ctx;
+	char path[FILE_MAX_LEN];
+
+	file_in(path, dir, "cgroup.procs");
+	v->kill = false;
+	v->found_self = false;
+	(void)sysroot_lines(host->root, path, one_process, v);
+	if (v->found_self)
+		return;
+	v->kill = true;
+	(void)sysroot_lines(host->root, path, one_process, v);
+}
+
+bool cgroup_kill_all(const struct cap_host *host, const char *dir)
+{
+	struct victims v = { .self = host->self };
+	bool some = false;
+
+	for (int i = 0; i < KILL_ROUNDS; i++) {
+		v.n = 0;
+		cgroup_walk(host, dir, kill_here, &v);
+		if (v.n == 0)
+			break;
+		some = true;
+	}
+	return some;
 }

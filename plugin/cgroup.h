@@ -7,6 +7,7 @@
 #ifndef GBM_PLUGIN_CGROUP_H
 #define GBM_PLUGIN_CGROUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,10 @@ int cgroup_get(const struct cap_host *host, const char *dir, const char *file,
 int cgroup_set(const struct cap_host *host, const char *dir, const char *file,
 	       uint64_t value);
 
+/* openat(2) with FLAGS; returns a descriptor. */
+int cgroup_open(const struct cap_host *host, const char *dir, const char *file,
+		int flags);
+
 /* The number after KEY in DIR/FILE, a short file of "KEY NUMBER" lines. */
 int cgroup_get_key(const struct cap_host *host, const char *dir,
 		   const char *file, const char *key, uint64_t *value);
@@ -50,6 +55,19 @@ int cgroup_lower(const struct cap_host *host, const char *dir, const char *file,
  * back first. Gives up after about two seconds and returns the last error.
  */
 int cgroup_retry(int (*attempt)(void *ctx), void *ctx);
+
+/*
+ * Calls VISIT with DIR and the directories below it. The user of a job may have
+ * made any number of them (v1): after some hundreds, or at great depth, the
+ * rest is left out.
+ */
+typedef void cgroup_visit(const struct cap_host *host, const char *dir,
+			  void *ctx);
+void cgroup_walk(const struct cap_host *host, const char *dir,
+		 cgroup_visit *visit, void *ctx);
+
+/* cap_backend's kill_all() */
+bool cgroup_kill_all(const struct cap_host *host, const char *dir);
 
 /* The sentence for RC, from bringing DIR down to WANT; returns -1. */
 int cgroup_failed(int rc, const struct limits *want, struct err *e);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #define SW_PEAK	    "memory.memsw.max_usage_in_bytes"
 #define SWAPPINESS  "memory.swappiness"
 #define OOM_CONTROL "memory.oom_control"
+#define EVENT_CONTROL "cgroup.event_control"
 
 /* A limit that nobody has set reads as about 2^63, whatever the page size. */
 #define UNLIMITED (UINT64_C(1) << 62)
@@ -246,8 +248,49 @@ static void v1_events(const struct cap_host *host, const char *dir,
 	if (cgroup_get(host, dir, USAGE, &usage) == 0 &&
 	    cgroup_get(host, dir, SW_USAGE, &both) == 0)
 		out->swap = both > usage ? both - usage : 0;
-	if (cgroup_get_key(host, dir, OOM_CONTROL, "oom_kill", &out->kills) < 0)
-		out->kills = 0;
+}
+
+static void add_kills(const struct cap_host *host, const char *dir, void *ctx)
+{
+	uint64_t *sum = ctx, n;
+
+	if (cgroup_get_key(host, dir, OOM_CONTROL, "oom_kill", &n) == 0)
+		*sum += n;
+}
+
+/* Each directory counts only its own, and a user may make more of them. */
+static uint64_t v1_kills(const struct cap_host *host, const char *dir)
+{
+	uint64_t sum = 0;
+
+	cgroup_walk(host, dir, add_kills, &sum);
+	return sum;
+}
+
+/*
+ * The kernel tells all directories below the one whose limit was hit. The two
+ * files need not stay open.
+ */
+static int v1_watch(const struct cap_host *host, const char *dir,
+		    struct pollfd *out)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int file = cgroup_open(host, dir, OOM_CONTROL, O_RDONLY);
+	int control = cgroup_open(host, dir, EVENT_CONTROL, O_WRONLY);
+	char text[48];
+	int len = snprintf(text, sizeof(text), "%d %d", event, file);
+	bool good = event >= 0 && file >= 0 && control >= 0 &&
+		    write(control, text, (size_t)len) == len;
+
+	if (file >= 0)
+		close(file);
+	if (control >= 0)
+		close(control);
+	if (!good && event >= 0)
+		close(event);
+	out->fd = good ? event : -1;
+	out->events = POLLIN;
+	return good ? 0 : -1;
 }
 
 const struct cap_backend cap_cgroup1 = {
@@ -257,4 +300,7 @@ const struct cap_backend cap_cgroup1 = {
 	.apply_task = v1_apply_task,
 	.limit = v1_limit,
 	.events = v1_events,
+	.kills = v1_kills,
+	.watch = v1_watch,
+	.kill_all = cgroup_kill_all,
 };

@@ -12,6 +12,7 @@
 #include "plugin/cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "plugin/sysroot.h"
@@ -130,13 +131,13 @@ static int v2_apply(const struct cap_host *host, const char *dir, bool is_job,
 	return 0;
 }
 
-static uint64_t event(const struct cap_host *host, const char *dir,
-		      const char *key)
+/* How often the limit of DIR itself could not be kept. */
+static uint64_t ooms(const struct cap_host *host, const char *dir)
 {
 	uint64_t n;
 
-	if (cgroup_get_key(host, dir, EVENTS_LOCAL, key, &n) == 0 ||
-	    cgroup_get_key(host, dir, EVENTS_ALL, key, &n) == 0)
+	if (cgroup_get_key(host, dir, EVENTS_LOCAL, "oom", &n) == 0 ||
+	    cgroup_get_key(host, dir, EVENTS_ALL, "oom", &n) == 0)
 		return n;
 	return 0;
 }
@@ -153,11 +154,28 @@ static uint64_t get_or(const struct cap_host *host, const char *dir,
 static void v2_events(const struct cap_host *host, const char *dir,
 		      struct cap_events *out)
 {
-	out->kills = event(host, dir, "oom_kill");
-	out->full = event(host, dir, "oom") > 0;
+	out->full = ooms(host, dir) > 0;
 	out->peak = get_or(host, dir, PEAK);
 	out->swap = get_or(host, dir, SWAP_USAGE);
 	out->swap_peak = get_or(host, dir, SWAP_PEAK);
+}
+
+static uint64_t v2_kills(const struct cap_host *host, const char *dir)
+{
+	uint64_t n;
+
+	return cgroup_get_key(host, dir, EVENTS_ALL, "oom_kill", &n) == 0 ? n
+									  : 0;
+}
+
+/* The kernel tells the directory of the process that it kills, and those above
+ * that. */
+static int v2_watch(const struct cap_host *host, const char *dir,
+		    struct pollfd *out)
+{
+	out->fd = cgroup_open(host, dir, EVENTS_ALL, O_RDONLY);
+	out->events = POLLPRI;
+	return out->fd < 0 ? -1 : 0;
 }
 
 const struct cap_backend cap_cgroup2 = {
@@ -166,4 +184,7 @@ const struct cap_backend cap_cgroup2 = {
 	.apply = v2_apply,
 	.limit = v2_limit,
 	.events = v2_events,
+	.kills = v2_kills,
+	.watch = v2_watch,
+	.kill_all = cgroup_kill_all,
 };

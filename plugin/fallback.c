@@ -52,7 +52,6 @@ static void no_events(const struct cap_host *host, const char *dir,
 {
 	(void)host;
 	(void)dir;
-	out->kills = 0;
 	out->full = false;
 	out->peak = out->swap = out->swap_peak = CAP_UNKNOWN;
 }

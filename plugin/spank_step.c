@@ -4,7 +4,7 @@
  * kept in the step's page until task_init, the only one that may fail.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* MAP_ANONYMOUS, nanosleep */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, nanosleep, syslog */
 #endif
 
 #include "plugin/spank_gbm.h"
@@ -12,31 +12,45 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <slurm/slurm.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "plugin/cap.h"
 #include "plugin/sysroot.h"
+#include "plugin/watch.h"
 
 #include "plugin/banned.h"
+
+/* A line for each kill, but so many on a node; the rest is counted. */
+#define LINES_MAX 16
 
 static struct {
 	int root;	       /* "/", or -1 */
 	struct cap_step *page; /* NULL if there is nothing to do */
 	bool refuse;	       /* the above cannot be had */
 	bool tacit; /* no cap and no wish: no news of how it is kept */
-	uint32_t job, node_id;
-	uint32_t exited; /* tasks */
+	uint32_t job, id, node_id;
 	uint64_t asked;	 /* cap that this step asked for, in bytes, or 0 */
 	enum conf_report report;
 	bool batch;
 	bool first; /* likely the first step of the job */
-} step = { .root = -1 };
+
+	/*
+	 * The hooks of slurmstepd's main thread (with contain_spank, of a
+	 * process that shares its memory) and the watch both tell of kills.
+	 */
+	pthread_mutex_t lock; /* of the page and what follows */
+	struct watch watch;
+	uint32_t exited;	/* tasks */
+	uint32_t lines, untold; /* of kills */
+} step = { .root = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int step_init(spank_t sp, int ac, char **av)
 {
@@ -116,11 +130,32 @@ static enum found find_limits(const char *node, uint32_t uid, bool carries_job,
 	return LIMITS;
 }
 
+static int open_kernel(struct pollfd *kernel)
+{
+	return cap_watch(step.page, kernel);
+}
+
+static void look(void);
+
+static const struct watch_owner watcher = { open_kernel, look };
+
+/*
+ * In init_post_opt and not later, since with contain_spank a thread of a later
+ * hook would end with the hook's process. Without it the hooks tell.
+ */
+static void start_watch(void)
+{
+	int rc = watch_start(&step.watch, &watcher);
+
+	if (rc < 0)
+		slurm_error("gbm: no thread: %s", strerror(-rc));
+}
+
 int step_post_opt(spank_t sp)
 {
 	char host[HOST_NAME_MAX + 1];
 	const char *node = gbm_node_name(host, sizeof(host));
-	uint32_t step_id = 0, n_tasks = 0;
+	uint32_t n_tasks = 0;
 	struct limits job = { NO_CAP, { SWAP_ALLOW, 0 } }, own = job;
 	struct conf conf = gbm.conf;
 	struct cap_host where;
@@ -133,7 +168,7 @@ int step_post_opt(spank_t sp)
 	if (step.root < 0 ||
 	    spank_get_item(sp, S_JOB_ID, &step.job) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
-	    spank_get_item(sp, S_JOB_STEPID, &step_id) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_STEPID, &step.id) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_NODEID, &step.node_id) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &n_tasks) !=
 		    ESPANK_SUCCESS) {
@@ -141,10 +176,11 @@ int step_post_opt(spank_t sp)
 		step.refuse = gbm_asked();
 		return 0;
 	}
-	step.batch = step_id == SLURM_BATCH_SCRIPT;
-	step.first = step.batch || step_id == SLURM_INTERACTIVE_STEP;
+	step.batch = step.id == SLURM_BATCH_SCRIPT ||
+		     step.id == SLURM_INTERACTIVE_STEP;
+	step.first = step.batch;
 	found = find_limits(node, uid, step.first, &job, &own, &e);
-	step.first = step.first || step_id == 0;
+	step.first = step.first || step.id == 0;
 	if (found == NOTHING)
 		return 0;
 	page = mmap(NULL, cap_size(n_tasks), PROT_READ | PROT_WRITE,
@@ -162,10 +198,14 @@ int step_post_opt(spank_t sp)
 	if (own.cap == NO_CAP)
 		conf.fallback = FALLBACK_OFF;
 	cap_init(step.page, &where, &conf, node, step.job, n_tasks, &job, &own);
+	step.page->whole_job = step.batch;
+	step.page->node_max = policy_most(&gbm.conf, gbm_mem_total(step.root));
 	if (found == UNKNOWN && conf.warn)
 		cap_forgo(step.page, e.text);
 	else if (found != LIMITS)
 		cap_refuse(step.page, e.text);
+	else if (step.id != SLURM_EXTERN_CONT)
+		start_watch();
 	return 0;
 }
 
@@ -221,6 +261,7 @@ static void tell_how_kept(void)
 int step_post_fork(spank_t sp)
 {
 	pid_t pid = 0;
+	uint32_t rank;
 	int task = CAP_EXTERN;
 
 	if (!step.page)
@@ -240,11 +281,16 @@ int step_post_fork(spank_t sp)
 		cap_refuse(step.page, "Slurm does not tell a task's process");
 		return 0;
 	}
+	if ((uint32_t)task < step.page->n_tasks &&
+	    spank_get_item(sp, S_TASK_GLOBAL_ID, &rank) == ESPANK_SUCCESS)
+		step.page->tasks[task].rank = rank;
 	cap_place(step.page, task, pid);
 	if (task == 0) {
 		tell_how_kept();
 		tell_if_lowered();
 	}
+	if ((uint32_t)task + 1 == step.page->n_tasks)
+		watch_ring(&step.watch);
 	return 0;
 }
 
@@ -286,41 +332,84 @@ int step_task_init(spank_t sp)
 	return 0;
 }
 
+static void tell(enum cap_killed killed, const char *text)
+{
+	if (killed == CAP_NOBODY)
+		return;
+	if (step.lines == LINES_MAX) {
+		step.untold++;
+	} else {
+		step.lines++;
+		gbm_say(text);
+		/* Without openlog(), which would keep a pointer into this
+		 * plugin; closed again as Slurm does it. */
+		if (gbm.conf.syslog) {
+			syslog(LOG_DAEMON | LOG_WARNING, "gbm: %s", text);
+			closelog();
+		}
+	}
+}
+
+/* In the watch's thread. */
+static void look(void)
+{
+	struct cap_step *c = step.page;
+	char text[CAP_TEXT_MAX];
+
+	pthread_mutex_lock(&step.lock);
+	if (step.exited < c->n_tasks && cap_news(c)) {
+		for (uint32_t i = 0; i < c->n_tasks; i++)
+			tell(cap_look(c, i, text), text);
+		tell(cap_look_around(c, text), text);
+	}
+	pthread_mutex_unlock(&step.lock);
+}
+
+/* Later is too late: at exit stderr is closed and the cgroup gone. */
+static void tell_at_end(void)
+{
+	char text[CAP_TEXT_MAX];
+
+	if (step.untold > 0) {
+		snprintf(text, sizeof(text),
+			 "%" PRIu32 " more times a process was killed on %.64s",
+			 step.untold, step.page->node);
+		gbm_say(text);
+	}
+	if (step.report != REPORT_OFF)
+		gbm_say(cap_summary(step.page, text));
+}
+
 int step_task_exit(spank_t sp)
 {
 	static const struct timespec in_flight = { 0, 100000000 };
-	char text[CAP_TEXT_MAX], who[32] = "the batch script";
-	bool killed;
-	uint32_t rank = 0;
+	struct cap_step *c = step.page;
+	char text[CAP_TEXT_MAX];
+	enum cap_killed killed;
 	int task = -1, status = 0;
 
-	if (!step.page)
+	if (!c)
 		return 0;
 	if (spank_get_item(sp, S_TASK_ID, &task) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS ||
-	    task < 0 || cap_verdict(step.page, (uint32_t)task))
+	    task < 0 || cap_verdict(c, (uint32_t)task))
 		return 0;
-	if (!step.batch) {
-		if (spank_get_item(sp, S_TASK_GLOBAL_ID, &rank) !=
-		    ESPANK_SUCCESS)
-			rank = (uint32_t)task;
-		snprintf(who, sizeof(who), "task %" PRIu32, rank);
-	}
-	killed = cap_explain(step.page, (uint32_t)task, who, status, text);
-	if (killed)
-		gbm_say(text);
-	/* Later is too late: at exit stderr is closed and the cgroup gone. */
-	if (++step.exited == step.page->n_tasks && step.report != REPORT_OFF)
-		gbm_say(cap_summary(step.page, text));
+	pthread_mutex_lock(&step.lock);
+	killed = cap_explain(c, (uint32_t)task, status, text);
+	tell(killed, text);
+	if (++step.exited == c->n_tasks)
+		tell_at_end();
+	pthread_mutex_unlock(&step.lock);
 	/* Where Slurm constrains no memory itself, srun learns of a SIGKILL and
 	 * at once stops listening: let the text arrive first. */
-	if (killed)
+	if (killed != CAP_NOBODY)
 		nanosleep(&in_flight, NULL);
 	return 0;
 }
 
 void step_exit(void)
 {
+	watch_stop(&step.watch);
 	if (step.page)
 		munmap(step.page, cap_size(step.page->n_tasks));
 	step.page = NULL;

@@ -264,7 +264,7 @@ START_TEST(no_cap)
 	ck_assert_uint_eq(at(JOB "/step_0/task_0", "memory.swappiness"), 0);
 	ck_assert(!cap_is_slurms(c));
 	put(JOB "/step_0/task_0", "memory.oom_control", "oom_kill 1\n");
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_ptr_nonnull(strstr(text, "its 400M Slurm allocation"));
 	cap_summary(c, text);
 	ck_assert_ptr_nonnull(strstr(text, " of 400M Slurm allocation, swap"));
@@ -278,7 +278,7 @@ START_TEST(no_cap)
 	cap_place(c, 0, TASK);
 	ck_assert_ptr_null(cap_verdict(c, 0));
 	put(JOB "/step_0/task_0", "memory.oom_control", "oom_kill 2\n");
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_ptr_nonnull(strstr(text, "job 17 has no limit of its own"));
 	cap_summary(c, text);
 	ck_assert_ptr_nonnull(strstr(text, " of no limit, swap none"));
@@ -301,7 +301,7 @@ START_TEST(what_cannot_be_known_is_forgone)
 	ck_assert_int_eq(cap_enter(c, &e), 0);
 	ck_assert_str_eq(cap_notice(c, text),
 			 "job 17 on pi1 runs without its cap: no note");
-	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(!cap_explain(c, 0, SIGKILL, text));
 	free(c);
 }
 END_TEST
@@ -548,7 +548,7 @@ static void kills(const char *dir, int n)
 	put(dir, "memory.oom_control", text);
 }
 
-#define TAIL " Raise --gbm-mem-cap or stream with libgbm."
+#define TAIL " Raise --gbm-mem-cap, use more nodes, or stream with libgbm."
 
 START_TEST(explains_the_jobs_cap)
 {
@@ -558,30 +558,37 @@ START_TEST(explains_the_jobs_cap)
 	use("hybrid");
 	kills(JOB "/step_0/task_1", 2); /* before this step's placing */
 	c = placed(150 * M);
-	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
-	ck_assert(!cap_explain(c, 1, "task 1", SIGKILL, text));
+	c->tasks[0].rank = 2;
+	ck_assert_int_eq(cap_explain(c, 0, SIGKILL, text), CAP_NOBODY);
+	ck_assert_int_eq(cap_explain(c, 1, SIGKILL, text), CAP_NOBODY);
 	ck_assert_str_eq(text, "");
 	put_u64(JOB, "memory.max_usage_in_bytes", 150 * M - 4096);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 149 * M);
 	kills(JOB "/step_0/task_0", 1);
-	ck_assert(cap_explain(c, 0, "task 2", SIGKILL, text));
+	ck_assert_int_eq(cap_explain(c, 0, SIGKILL, text), CAP_BY_CAP);
 	ck_assert_str_eq(text,
 			 "task 2 on pi1 was killed: job 17 reached its 150M "
 			 "RAM cap (peak 150M, swap none)." TAIL);
-	ck_assert(cap_explain(c, 0, "task 2", 137 << 8, text));
+	ck_assert(c->tasks[0].capped);
+	ck_assert(!c->tasks[1].capped);
+	/* Not twice. */
+	ck_assert_int_eq(cap_explain(c, 0, SIGKILL, text), CAP_NOBODY);
+	kills(JOB "/step_0/task_0", 2);
+	ck_assert_int_eq(cap_explain(c, 0, 137 << 8, text), CAP_BY_CAP);
 	ck_assert_str_eq(text, "a process started by task 2 on pi1 was killed: "
 			       "job 17 reached its 150M RAM cap (peak 150M, "
 			       "swap none)." TAIL);
-	kills(JOB "/step_0/task_0", 3);
-	ck_assert(cap_explain(c, 0, "the batch script", 0, text));
-	ck_assert_str_eq(text, "3 processes started by the batch script on pi1 "
-			       "were killed: job 17 reached its 150M RAM cap "
+	kills(JOB "/step_0/task_0", 5);
+	ck_assert_int_eq(cap_explain(c, 0, 0, text), CAP_BY_CAP);
+	ck_assert_str_eq(text, "3 processes started by task 2 on pi1 were "
+			       "killed: job 17 reached its 150M RAM cap "
 			       "(peak 150M, swap none)." TAIL);
-	ck_assert(!cap_explain(c, 1, "task 1", SIGKILL, text));
+	ck_assert_int_eq(cap_explain(c, 1, SIGKILL, text), CAP_NOBODY);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 101 * M);
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	kills(JOB "/step_0/task_0", 6);
+	ck_assert_int_eq(cap_explain(c, 0, SIGKILL, text), CAP_BY_CAP);
 	ck_assert_str_eq(text,
-			 "task 0 on pi1 was killed: job 17 reached its 150M "
+			 "task 2 on pi1 was killed: job 17 reached its 150M "
 			 "RAM cap (peak 150M, of which this step 101M, swap "
 			 "none)." TAIL);
 	free(c);
@@ -602,7 +609,7 @@ START_TEST(explains_by_memsw)
 	put_u64(JOB, "memory.max_usage_in_bytes", 98 * M);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 97 * M);
 	kills(JOB "/step_0/task_0", 1);
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_str_eq(text, "task 0 on pi1 was killed: job 17 reached its "
 			       "100M RAM cap (peak 98M, swap 64M)." TAIL);
 	free(c);
@@ -623,9 +630,11 @@ START_TEST(explains_the_steps_cap)
 	put_u64(JOB, "memory.max_usage_in_bytes", 66 * M);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 64 * M);
 	kills(JOB "/step_0/task_0", 1);
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_str_eq(text, "task 0 on pi1 was killed: step 17.0 reached "
-			       "its 64M RAM cap (peak 64M, swap none)." TAIL);
+			       "its 64M RAM cap (peak 64M, swap none). Raise "
+			       "--gbm-mem-cap (this job allows 150M), use more "
+			       "nodes, or stream with libgbm.");
 	free(c);
 }
 END_TEST
@@ -642,10 +651,11 @@ START_TEST(explains_slurms_limit)
 	put_u64(JOB, "memory.max_usage_in_bytes", 100 * M);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 100 * M);
 	kills(JOB "/step_0/task_0", 1);
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_str_eq(text, "task 0 on pi1 was killed: job 17 reached its "
 			       "100M Slurm allocation (peak 100M, swap none). "
-			       "Raise --mem or stream with libgbm.");
+			       "Raise --mem, use more nodes, or stream with "
+			       "libgbm.");
 	free(c);
 }
 END_TEST
@@ -660,7 +670,7 @@ START_TEST(explains_what_is_not_the_caps_doing)
 	put_u64(JOB, "memory.max_usage_in_bytes", 80 * M);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", 78 * M);
 	kills(JOB "/step_0/task_0", 1);
-	ck_assert(cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
 	ck_assert_str_eq(text, "task 0 on pi1 was killed: job 17 was below its "
 			       "150M RAM cap (peak 80M, swap none). The node, "
 			       "or a limit above the job, ran out of memory.");
@@ -687,7 +697,9 @@ START_TEST(longest_texts_fit)
 	put_u64(JOB, "memory.max_usage_in_bytes", UINT64_MAX);
 	put_u64(JOB "/step_0", "memory.max_usage_in_bytes", INT64_MAX);
 	kills(JOB "/step_0/task_0", 2000000000);
-	ck_assert(cap_explain(c, 0, "task 4294967295", 0, text));
+	c->tasks[0].rank = UINT32_MAX;
+	c->node_max = UINT64_MAX;
+	ck_assert(cap_explain(c, 0, 0, text));
 	ck_assert_ptr_nonnull(strstr(text, "stream with libgbm."));
 	ck_assert_ptr_nonnull(strstr(cap_summary(c, text), ", swap "));
 	free(c);
@@ -703,7 +715,7 @@ START_TEST(counters_are_gone)
 	c = placed(150 * M);
 	snprintf(command, sizeof(command), "rm -rf %s/" JOB, tmp);
 	ck_assert_int_eq(system(command), 0);
-	ck_assert(!cap_explain(c, 0, "task 0", SIGKILL, text));
+	ck_assert(!cap_explain(c, 0, SIGKILL, text));
 	ck_assert_str_eq(cap_summary(c, text),
 			 "step 17.0 on pi1: peak not known of 150M RAM cap, swap "
 			 "none");
