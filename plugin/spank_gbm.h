@@ -83,6 +83,10 @@ int step_task_init(spank_t sp);
 int step_task_exit(spank_t sp);
 void step_exit(void);
 
+/* spank_end.c: ends the tasks of a step, or also the rest of its job, on all
+ * nodes. Takes a second or two. */
+void end_everywhere(uint32_t job, uint32_t step, bool whole_job);
+
 /* spank_job.c */
 void job_prolog(spank_t sp, int ac, char **av);
 void job_epilog(spank_t sp, int ac, char **av);

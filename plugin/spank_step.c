@@ -36,7 +36,7 @@ static struct {
 	struct cap_step *page; /* NULL if there is nothing to do */
 	bool refuse;	       /* the above cannot be had */
 	bool tacit; /* no cap and no wish: no news of how it is kept */
-	uint32_t job, id, node_id;
+	uint32_t job, id, node_id, n_nodes, n_tasks;
 	uint64_t asked;	 /* cap that this step asked for, in bytes, or 0 */
 	enum conf_report report;
 	bool batch;
@@ -50,6 +50,8 @@ static struct {
 	struct watch watch;
 	uint32_t exited;	/* tasks */
 	uint32_t lines, untold; /* of kills */
+	bool ending;		/* a kill ends the step, or the job */
+	bool ended;		/* on all nodes; the watch's own */
 } step = { .root = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int step_init(spank_t sp, int ac, char **av)
@@ -170,6 +172,9 @@ int step_post_opt(spank_t sp)
 	    spank_get_item(sp, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_STEPID, &step.id) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_NODEID, &step.node_id) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_NNODES, &step.n_nodes) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_TOTAL_TASK_COUNT, &step.n_tasks) !=
+		    ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &n_tasks) !=
 		    ESPANK_SUCCESS) {
 		slurm_error("gbm: cannot learn what this step is");
@@ -332,6 +337,30 @@ int step_task_init(spank_t sp)
 	return 0;
 }
 
+/*
+ * An MPI program that has lost a rank would only hang. At once on this node;
+ * the watch asks Slurm for the others, which may take its time.
+ */
+static void begin_end(bool whole_job)
+{
+	const struct cap_step *c = step.page;
+	char text[CAP_TEXT_MAX];
+
+	if (step.ending)
+		return;
+	step.ending = true;
+	if (whole_job)
+		snprintf(text, sizeof(text), "all of job %" PRIu32 " ends now",
+			 c->job);
+	else
+		snprintf(text, sizeof(text),
+			 "the other tasks of step %" PRIu32 ".%.24s end now",
+			 c->job, cap_step_name(c));
+	gbm_say(text);
+	(void)cap_kill_all(c);
+	watch_ring(&step.watch);
+}
+
 static void tell(enum cap_killed killed, const char *text)
 {
 	if (killed == CAP_NOBODY)
@@ -348,6 +377,8 @@ static void tell(enum cap_killed killed, const char *text)
 			closelog();
 		}
 	}
+	if (killed == CAP_BY_CAP && gbm.conf.oom == OOM_JOB)
+		begin_end(true);
 }
 
 /* In the watch's thread. */
@@ -355,6 +386,7 @@ static void look(void)
 {
 	struct cap_step *c = step.page;
 	char text[CAP_TEXT_MAX];
+	bool ending;
 
 	pthread_mutex_lock(&step.lock);
 	if (step.exited < c->n_tasks && cap_news(c)) {
@@ -362,7 +394,14 @@ static void look(void)
 			tell(cap_look(c, i, text), text);
 		tell(cap_look_around(c, text), text);
 	}
+	ending = step.ending;
 	pthread_mutex_unlock(&step.lock);
+	if (!ending)
+		return;
+	(void)cap_kill_all(c);
+	if (!step.ended && (step.n_nodes > 1 || gbm.conf.oom == OOM_JOB))
+		end_everywhere(step.job, step.id, gbm.conf.oom == OOM_JOB);
+	step.ended = true;
 }
 
 /* Later is too late: at exit stderr is closed and the cgroup gone. */
@@ -380,6 +419,11 @@ static void tell_at_end(void)
 		gbm_say(cap_summary(step.page, text));
 }
 
+/*
+ * A task counts as lost when it was killed, or failed after a process of its
+ * own was: the latter is a wrapper's script around a rank. A batch script, or a
+ * shell, goes on as it likes.
+ */
 int step_task_exit(spank_t sp)
 {
 	static const struct timespec in_flight = { 0, 100000000 };
@@ -397,6 +441,9 @@ int step_task_exit(spank_t sp)
 	pthread_mutex_lock(&step.lock);
 	killed = cap_explain(c, (uint32_t)task, status, text);
 	tell(killed, text);
+	if (status != 0 && c->tasks[task].capped && !step.batch &&
+	    gbm.conf.oom == OOM_STEP && step.n_tasks > 1)
+		begin_end(false);
 	if (++step.exited == c->n_tasks)
 		tell_at_end();
 	pthread_mutex_unlock(&step.lock);
