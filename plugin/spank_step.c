@@ -415,8 +415,10 @@ static void tell_at_end(void)
 			 step.untold, step.page->node);
 		gbm_say(text);
 	}
-	if (step.report != REPORT_OFF)
+	if (step.report == REPORT_SUMMARY)
 		gbm_say(cap_summary(step.page, text));
+	else if (step.report == REPORT_JSON)
+		slurm_spank_log("%s", cap_json(step.page, text));
 }
 
 /*
