@@ -128,7 +128,7 @@ int cgroup_failed(int rc, const struct limits *want, struct err *e)
 
 struct search {
 	const char *controller;
-	struct span job;
+	struct span cgroup;
 	char *dir;
 	size_t point_len; /* dir[0, point_len) is where it is mounted */
 };
@@ -139,7 +139,7 @@ static bool mount_has_it(const char *line, size_t len, void *ctx)
 	struct procfs_mount mount;
 
 	if (!procfs_mount(line, len, s->controller, &mount) ||
-	    procfs_join(&mount, s->job, s->dir, PROCFS_PATH_MAX) == 0)
+	    procfs_join(&mount, s->cgroup, s->dir, PROCFS_PATH_MAX) == 0)
 		return false;
 	s->point_len = strlen(mount.point) - strspn(mount.point, "/");
 	return true;
@@ -154,32 +154,37 @@ static ssize_t read_cgroup(const struct cap_host *host, pid_t pid, char *text,
 	return sysroot_read(host->root, path, text, size);
 }
 
-int cgroup_find(const struct cap_host *host, pid_t pid, uint32_t job,
-		const char *controller, int levels, struct cap_place *place,
-		struct err *e)
+/* The path of PID in the hierarchy of CONTROLLER, in TEXT: 1, 0 or -1. */
+static int cgroup_of(const struct cap_host *host, pid_t pid,
+		     const char *controller, char *text, size_t size,
+		     struct span *cgroup, struct err *e)
 {
-	char path[64], text[8192], dir[PROCFS_PATH_MAX];
-	struct search search = { .controller = controller, .dir = dir };
-	struct span cgroup;
-	size_t job_len, step_len, below;
-	ssize_t n = read_cgroup(host, pid, text, sizeof(text));
+	ssize_t n = read_cgroup(host, pid, text, size);
 	int rc;
 
 	/* A kernel without cgroups, unless the process alone is missing. */
 	if (n == -ENOENT &&
-	    read_cgroup(host, host->self, text, sizeof(text)) == -ENOENT)
+	    read_cgroup(host, host->self, text, size) == -ENOENT)
 		return 0;
 	if (n < 0)
 		return err_set(e, "cannot read /proc/%jd/cgroup: %s",
 			       (intmax_t)pid, strerror((int)-n));
-	rc = procfs_cgroup(text, (size_t)n, controller, &cgroup);
+	rc = procfs_cgroup(text, (size_t)n, controller, cgroup);
 	if (rc < 0)
 		return err_set(e, "/proc/%jd/cgroup names two memory cgroups",
 			       (intmax_t)pid);
-	if (rc == 0 || !procfs_split(cgroup, job, &job_len, &step_len))
-		return 0;
-	search.job.at = cgroup.at;
-	search.job.len = job_len;
+	return rc;
+}
+
+/* Where CGROUP is mounted: DIR, and DIR[0, *POINT_LEN) the hierarchy's root. */
+static int mounted(const struct cap_host *host, const char *controller,
+		   struct span cgroup, char dir[PROCFS_PATH_MAX],
+		   size_t *point_len, struct err *e)
+{
+	struct search search = { controller, cgroup, dir, 0 };
+	char path[64];
+	int rc;
+
 	snprintf(path, sizeof(path), "proc/%jd/mountinfo",
 		 (intmax_t)host->self);
 	rc = sysroot_lines(host->root, path, mount_has_it, &search);
@@ -188,9 +193,49 @@ int cgroup_find(const struct cap_host *host, pid_t pid, uint32_t job,
 	if (rc == 0)
 		return err_set(e, "its memory cgroup is not mounted where "
 				  "slurmd can see it");
+	*point_len = search.point_len;
+	return 0;
+}
+
+int cgroup_self(const struct cap_host *host, const char *controller,
+		char dir[PROCFS_PATH_MAX], size_t *point_len, struct err *e)
+{
+	char text[8192];
+	struct span cgroup;
+	size_t len;
+	int rc = cgroup_of(host, host->self, controller, text, sizeof(text),
+			   &cgroup, e);
+
+	if (rc <= 0)
+		return rc;
+	if (mounted(host, controller, cgroup, dir, point_len, e) < 0)
+		return -1;
+	len = strlen(dir);
+	if (dir[len - 1] == '/') /* the hierarchy's root */
+		dir[len - 1] = '\0';
+	return 1;
+}
+
+int cgroup_find(const struct cap_host *host, pid_t pid, uint32_t job,
+		const char *controller, int levels, struct cap_place *place,
+		struct err *e)
+{
+	char text[8192], dir[PROCFS_PATH_MAX];
+	struct span cgroup, job_dir;
+	size_t job_len, step_len, point_len, below;
+	int rc = cgroup_of(host, pid, controller, text, sizeof(text), &cgroup,
+			   e);
+
+	if (rc <= 0)
+		return rc;
+	if (!procfs_split(cgroup, job, &job_len, &step_len))
+		return 0;
+	job_dir.at = cgroup.at;
+	job_dir.len = job_len;
+	if (mounted(host, controller, job_dir, dir, &point_len, e) < 0)
+		return -1;
 	place->job_len = strlen(dir);
-	place->top_len =
-		procfs_above(dir, place->job_len, search.point_len, levels);
+	place->top_len = procfs_above(dir, place->job_len, point_len, levels);
 	below = cgroup.len - job_len;
 	if (place->job_len + below >= sizeof(place->path) ||
 	    memchr(cgroup.at, '\0', cgroup.len))

@@ -21,6 +21,13 @@ int cgroup_find(const struct cap_host *host, pid_t pid, uint32_t job,
 		const char *controller, int levels, struct cap_place *place,
 		struct err *e);
 
+/*
+ * The directory of the process host->self in the same hierarchy, whose root is
+ * DIR[0, *POINT_LEN). Returns 1, 0 if there is no such hierarchy, or -1.
+ */
+int cgroup_self(const struct cap_host *host, const char *controller,
+		char dir[PROCFS_PATH_MAX], size_t *point_len, struct err *e);
+
 /* The job's directory of PLACE; returns OUT. */
 const char *cgroup_job_dir(const struct cap_place *place,
 			   char out[PROCFS_PATH_MAX]);
