@@ -145,8 +145,10 @@ int slurm_spank_init(spank_t sp, int ac, char **av)
 		return client_init(sp, ac, av);
 	case S_CTX_REMOTE:
 		return step_init(sp, ac, av);
-	case S_CTX_ERROR:
 	case S_CTX_SLURMD:
+		node_init(ac, av);
+		return 0;
+	case S_CTX_ERROR:
 	case S_CTX_JOB_SCRIPT:
 	default:
 		return 0;

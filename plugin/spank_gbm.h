@@ -2,9 +2,10 @@
 /*
  * What the files that see Slurm's headers share. Slurm loads the plugin into
  * every srun, sbatch and salloc as the user (spank_client.c), as root into each
- * slurmstepd, where each process serves one step (spank_step.c), and into the
+ * slurmstepd, where each process serves one step (spank_step.c), into the
  * short-lived process that runs the prolog and the epilog of a job
- * (spank_job.c). The hooks themselves are in spank_gbm.c.
+ * (spank_job.c), and into slurmd (spank_node.c). The hooks themselves are in
+ * spank_gbm.c.
  */
 #ifndef GBM_PLUGIN_SPANK_GBM_H
 #define GBM_PLUGIN_SPANK_GBM_H
@@ -86,6 +87,14 @@ void step_exit(void);
 /* spank_end.c: ends the tasks of a step, or also the rest of its job, on all
  * nodes. Takes a second or two. */
 void end_everywhere(uint32_t job, uint32_t step, bool whole_job);
+
+/*
+ * spank_node.c: what all jobs of this node may use together, in slurmd as soon
+ * as it starts and then again for each step, whose task PID of job JOB shows
+ * where that is. Only logs what goes wrong.
+ */
+void node_init(int ac, char **av);
+void node_guard(int root, uint32_t job, pid_t pid);
 
 /* spank_job.c */
 void job_prolog(spank_t sp, int ac, char **av);

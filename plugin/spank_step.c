@@ -40,7 +40,8 @@ static struct {
 	uint64_t asked;	 /* cap that this step asked for, in bytes, or 0 */
 	enum conf_report report;
 	bool batch;
-	bool first; /* likely the first step of the job */
+	bool first;   /* likely the first step of the job */
+	bool guarded; /* the node guard has been looked after */
 
 	/*
 	 * The hooks of slurmstepd's main thread (with contain_spank, of a
@@ -269,10 +270,14 @@ int step_post_fork(spank_t sp)
 	uint32_t rank;
 	int task = CAP_EXTERN;
 
+	if (spank_get_item(sp, S_TASK_ID, &task) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_TASK_PID, &pid) != ESPANK_SUCCESS)
+		pid = 0;
+	if (!step.guarded && step.job != 0)
+		node_guard(step.root, step.job, pid > 0 ? pid : getpid());
+	step.guarded = true;
 	if (!step.page)
 		return 0;
-	if (spank_get_item(sp, S_TASK_ID, &task) != ESPANK_SUCCESS)
-		task = CAP_EXTERN;
 	if (task == CAP_EXTERN) {
 		cap_place(step.page, CAP_EXTERN, getpid());
 		/* Nobody's program to refuse, no stderr to tell. */
@@ -282,7 +287,7 @@ int step_post_fork(spank_t sp)
 			slurm_verbose("gbm: %s", step.page->unkept.text);
 		return 0;
 	}
-	if (spank_get_item(sp, S_TASK_PID, &pid) != ESPANK_SUCCESS) {
+	if (pid == 0) {
 		cap_refuse(step.page, "Slurm does not tell a task's process");
 		return 0;
 	}
