@@ -376,9 +376,9 @@ configure() {
   put "$conf" CoresPerSocket=4 "CoresPerSocket=$cores"
   # Nodes larger than this machine: Slurm must believe the file, and tasks
   # cannot be bound to cores that are not there.
-  local mb
-  mb=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
-  if [ "$cores" -gt "$(nproc)" ] || [ "$mb" -lt 1792 ]; then
+  local kb
+  kb=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
+  if [ "$cores" -gt "$(nproc)" ] || [ "$kb" -lt $((1792 * 1024)) ]; then
     put "$conf" SlurmctldParameters= \
       $'SlurmdParameters=config_overrides\nSlurmctldParameters='
   fi
@@ -400,8 +400,12 @@ configure() {
   put "$etc/plugstack.conf" "include /etc/slurm" "include $etc"
   put "$etc/plugstack.conf.d/gbm.conf" "required spank_gbm.so" \
     "required $dir/plugin/spank_gbm.so"
+  # Each node sees all of the machine's memory: leave its jobs what those of a
+  # Pi with 2 GB have.
+  local reserve=
+  [ "$kb" -le $((2048 * 1024)) ] || reserve=" reserve=$((kb - 1740 * 1024))K"
   put "$etc/plugstack.conf.d/gbm.conf" state_dir=/run/gbm \
-    "state_dir=$dir/run/gbm"
+    "state_dir=$dir/run/gbm$reserve"
 
   # systemd is not in here, and would not know the processes by their ids.
   [ -z "$(v2_mount)" ] || printf '\nIgnoreSystemd=yes\n' >>"$etc/cgroup.conf"

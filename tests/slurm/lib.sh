@@ -79,19 +79,26 @@ slurms() {
   fi
 }
 
-# What a node's jobs may use together, by default: all memory but 15 % or
-# 256 MB, in bytes.
+# What a node's jobs may use together, in bytes: what the cluster's own reserve=
+# leaves of all memory, or by default all but 15 % or 256 MB.
 usable() {
-  awk '$1 == "MemTotal:" {
-    all = $2 * 1024
-    reserve = all * 0.15
-    if (reserve < 256 * 1048576)
-      reserve = 256 * 1048576
-    printf "%d\n", all - reserve }' /proc/meminfo
+  awk '
+    $1 == "required" && match($0, / reserve=[0-9]+K/) {
+      reserve = substr($0, RSTART + 9, RLENGTH - 10) * 1024
+    }
+    $1 == "MemTotal:" {
+      all = $2 * 1024
+      if (!reserve) {
+        reserve = all * 0.15
+        if (reserve < 256 * 1048576)
+          reserve = 256 * 1048576
+      }
+      printf "%d\n", all - reserve
+    }' "$GBM_CLUSTER_DIR/etc/slurm/plugstack.conf.d/gbm.conf" /proc/meminfo
 }
 
 # settings [WORD...]: the plugin's arguments from now on, beside those of the
-# cluster. Each command and each step reads them anew. The tests of a file find
+# cluster; a reserve= instead of its own. Each command and each step reads them anew. The tests of a file find
 # and leave none, also when it is stopped half-way.
 settings() {
   local file=$GBM_CLUSTER_DIR/etc/slurm/plugstack.conf.d/gbm.conf
@@ -100,7 +107,10 @@ settings() {
     trap settings EXIT
   }
   # In one piece: a step may be reading it.
-  sed "s|^required .*|&${*:+ $*}|" "$work/gbm.conf" >"$file.new" &&
+  local own=
+  [[ "$*" != *reserve=* ]] || own=' reserve=[^ ]*'
+  sed "/^required /s|$own||; s|^required .*|&${*:+ $*}|" "$work/gbm.conf" \
+    >"$file.new" &&
     mv "$file.new" "$file"
 }
 
@@ -154,11 +164,11 @@ at_most() {
 
 # wait_for SECONDS COMMAND...: until COMMAND succeeds.
 wait_for() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1)) said
   shift
-  until "$@"; do
+  until said=$("$@" 2>&1); do
     [ $SECONDS -lt $end ] || {
-      echo "waited in vain for: $*"
+      printf 'waited in vain for: %s\n%s\n' "$*" "$said"
       return 1
     }
     sleep 0.2
@@ -206,8 +216,33 @@ batch() {
   state=$(job_state "$job")
 }
 
-# What the plugin remembers of jobs, on all nodes.
+# What the plugin remembers of jobs, on all nodes: their caps.
 state_files() {
   [ ! -d "$GBM_CLUSTER_DIR/run/gbm" ] ||
-    find "$GBM_CLUSTER_DIR/run/gbm" -type f
+    find "$GBM_CLUSTER_DIR/run/gbm" -type f -name 'job_*'
+}
+
+# The pid of slurmd of NODE, which has a host name of its own.
+slurmd_of() {
+  local pid
+  for pid in $(pgrep -x slurmd); do
+    [ "$(nsenter --uts --target "$pid" hostname 2>/dev/null)" != "$1" ] ||
+      echo "$pid"
+  done
+}
+
+# restart_slurmd NODE [SIGNAL]: ends slurmd and starts it again in its place.
+# Its namespaces outlive it through descriptors.
+restart_slurmd() {
+  local pid net uts
+  pid=$(slurmd_of "$1")
+  exec {net}<"/proc/$pid/ns/net" {uts}<"/proc/$pid/ns/uts" || return
+  kill -s "${2:-TERM}" "$pid"
+  wait_for 20 sh -c "! kill -0 $pid 2>/dev/null"
+  nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" \
+    bash -c "exec slurmd -D $net<&- $uts<&-" \
+    </dev/null &>>"$GBM_CLUSTER_DIR/log/$1.out" &
+  disown
+  exec {net}<&- {uts}<&-
+  wait_for 10 eval "[ -n \"\$(slurmd_of $1)\" ]"
 }
