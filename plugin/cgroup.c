@@ -6,10 +6,12 @@
 #include "plugin/cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "plugin/procfs.h"
 #include "plugin/sysroot.h"
@@ -266,7 +268,7 @@ struct walk {
 
 static void walk_here(struct walk *w);
 
-static void walk_into(const char *name, void *ctx)
+static bool walk_into(const char *name, void *ctx)
 {
 	struct walk *w = ctx;
 	size_t before = w->len;
@@ -279,17 +281,24 @@ static void walk_into(const char *name, void *ctx)
 	}
 	w->len = before;
 	w->path[before] = '\0';
+	return false;
 }
 
 static void walk_here(struct walk *w)
 {
+	int fd;
+
 	if (w->left == 0 || w->depth == WALK_DEPTH)
 		return;
 	w->left--;
 	w->visit(w->host, w->path, w->ctx);
+	fd = sysroot_open(w->host->root, w->path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return;
 	w->depth++;
-	(void)sysroot_dirs(w->host->root, w->path, walk_into, w);
+	(void)sysroot_names(fd, true, walk_into, w);
 	w->depth--;
+	close(fd);
 }
 
 void cgroup_walk(const struct cap_host *host, const char *dir,

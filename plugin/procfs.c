@@ -341,3 +341,83 @@ bool procfs_swap_total(const char *text, size_t len, uint64_t *bytes)
 {
 	return meminfo(text, len, "SwapTotal:", bytes);
 }
+
+static void skip_blanks(struct span *s)
+{
+	while (s->len > 0 && (s->at[0] == ' ' || s->at[0] == '\t')) {
+		s->at++;
+		s->len--;
+	}
+}
+
+/* The next number of a line with blanks between its fields. */
+static bool next_u64(struct span *s, uint64_t *value)
+{
+	size_t n;
+
+	skip_blanks(s);
+	n = digits(*s, value);
+	s->at += n;
+	s->len -= n;
+	return n > 0 && (s->len == 0 || s->at[0] == ' ' || s->at[0] == '\t');
+}
+
+/* What follows "KEY:" at the start of a line of TEXT. */
+static bool status_line(const char *text, size_t len, const char *key,
+			struct span *value)
+{
+	struct span rest = { text, len }, name;
+
+	while (cut(&rest, '\n', value))
+		if (cut(value, ':', &name) && value->at && span_is(name, key))
+			return true;
+	return false;
+}
+
+bool procfs_uids(const char *text, size_t len, uint64_t uids[4])
+{
+	struct span value;
+
+	if (!status_line(text, len, "Uid", &value))
+		return false;
+	for (int i = 0; i < 4; i++)
+		if (!next_u64(&value, &uids[i]))
+			return false;
+	return true;
+}
+
+bool procfs_is_zombie(const char *text, size_t len)
+{
+	struct span value;
+
+	if (!status_line(text, len, "State", &value))
+		return false;
+	skip_blanks(&value);
+	return value.len > 0 && (value.at[0] == 'Z' || value.at[0] == 'X');
+}
+
+bool procfs_shm(const char *line, size_t len, struct procfs_shm *shm)
+{
+	/* key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime
+	 * ctime, and more */
+	struct span rest = { line, len };
+	uint64_t field[14];
+
+	skip_blanks(&rest);
+	if (rest.len > 0 && rest.at[0] == '-') { /* the key is signed */
+		rest.at++;
+		rest.len--;
+	}
+	for (int i = 0; i < 14; i++)
+		if (!next_u64(&rest, &field[i]))
+			return false;
+	if (field[1] > INT32_MAX)
+		return false;
+	shm->id = (int)field[1];
+	shm->bytes = field[3];
+	shm->attached = field[6];
+	shm->uid = field[7];
+	shm->cuid = field[9];
+	shm->ctime = field[13];
+	return true;
+}

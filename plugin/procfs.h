@@ -93,4 +93,21 @@ bool procfs_dying(const char *text, size_t len);
 bool procfs_mem_total(const char *text, size_t len, uint64_t *bytes);
 bool procfs_swap_total(const char *text, size_t len, uint64_t *bytes);
 
+/* Of /proc/PID/status: real, effective, saved and file system user. */
+bool procfs_uids(const char *text, size_t len, uint64_t uids[4]);
+
+/* Of the same: has the process ended, but nobody waited for it yet? */
+bool procfs_is_zombie(const char *text, size_t len);
+
+/* A line of /proc/sysvipc/shm. */
+struct procfs_shm {
+	int id;
+	uint64_t bytes;
+	uint64_t attached;  /* processes */
+	uint64_t uid, cuid; /* owner, maker */
+	uint64_t ctime;	    /* seconds */
+};
+
+bool procfs_shm(const char *line, size_t len, struct procfs_shm *shm);
+
 #endif

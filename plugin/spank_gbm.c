@@ -182,8 +182,7 @@ int slurm_spank_job_prolog(spank_t sp, int ac, char **av)
 
 int slurm_spank_job_epilog(spank_t sp, int ac, char **av)
 {
-	job_epilog(sp, ac, av);
-	return 0;
+	return job_epilog(sp, ac, av);
 }
 
 int slurm_spank_task_post_fork(spank_t sp, int ac, char **av)

@@ -98,7 +98,8 @@ void node_guard(int root, uint32_t job, pid_t pid);
 
 /* spank_job.c */
 void job_prolog(spank_t sp, int ac, char **av);
-void job_epilog(spank_t sp, int ac, char **av);
+/* -1, which drains the node, only if something stays and drain=yes. */
+int job_epilog(spank_t sp, int ac, char **av);
 
 /*
  * The limits of job JOB of user UID as its options say, or the sentence why it

@@ -2,7 +2,7 @@
 /*
  * Before a job's first step and after its last one, on each of its nodes, as
  * root, in a process of its own. All that can be done about an error here is to
- * log it: a failure would drain the node.
+ * log it: a failure would drain the node, which only drain=yes asks for.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* gethostname */
@@ -12,11 +12,19 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <slurm/slurm.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "plugin/guard.h"
+#include "plugin/leftovers.h"
+#include "plugin/roster.h"
 #include "plugin/sysroot.h"
 
 #include "plugin/banned.h"
@@ -61,91 +69,210 @@ static void read_job_options(spank_t sp)
 	}
 }
 
-/*
- * Opens the root and this node's states, for the hooks outside of steps, which
- * can only log. Returns the states' descriptor, or -1 when there are none.
- */
-static int open_states(bool make, int *root)
-{
+/* What the two hooks share. */
+struct hook {
+	int root;
+	uint32_t job;
+	uid_t uid;
+	const char *node;
 	char host[HOST_NAME_MAX + 1];
-	struct err e = { { 0 } };
-	int dir;
+};
 
-	*root = sysroot_real();
-	if (*root < 0) {
-		slurm_error("gbm: cannot open /: %s", strerror(-*root));
-		return -1;
-	}
-	dir = state_open_dir(*root, gbm.conf.state_dir,
-			     gbm_node_name(host, sizeof(host)), make, ROOT_UID,
-			     &e);
-	if (dir >= 0)
-		return dir;
-	if (dir != STATE_NONE)
+static bool begin(struct hook *h, spank_t sp, int ac, char **av)
+{
+	struct err e = { { 0 } };
+
+	if (conf_parse(&gbm.conf, ac, av, &e) < 0) {
 		slurm_error("gbm: %s", e.text);
-	close(*root);
-	return -1;
+		return false;
+	}
+	if (spank_get_item(sp, S_JOB_ID, &h->job) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_UID, &h->uid) != ESPANK_SUCCESS) {
+		slurm_error("gbm: Slurm does not tell the job's id and user");
+		return false;
+	}
+	h->node = gbm_node_name(h->host, sizeof(h->host));
+	h->root = sysroot_real();
+	if (h->root < 0)
+		slurm_error("gbm: cannot open /: %s", strerror(-h->root));
+	return h->root >= 0;
 }
 
-static void forget(int dir, uint32_t job)
+/* The states of NODE, or -1 when there are none. */
+static int open_states(const struct hook *h, const char *node, bool make)
 {
-	int rc = state_remove(dir, job);
+	struct err e = { { 0 } };
+	int dir = state_open_dir(h->root, gbm.conf.state_dir, node, make,
+				 ROOT_UID, &e);
+
+	if (dir < 0 && dir != STATE_NONE)
+		slurm_error("gbm: %s", e.text);
+	return dir < 0 ? -1 : dir;
+}
+
+static void log_error(const struct hook *h, const struct err *e)
+{
+	slurm_error("gbm: job %" PRIu32 ": %s", h->job, e->text);
+}
+
+/* Root's things are nobody's to remove. */
+static void enter_roster(const struct hook *h)
+{
+	struct err e = { { 0 } };
+	int dir = h->uid == 0 ? -1 : open_states(h, ROSTER_NODE, true);
+	int lock;
+
+	if (dir < 0)
+		return;
+	lock = roster_lock(dir, &e);
+	if (lock < 0)
+		log_error(h, &e);
+	/* Also without the lock: who looks from now on will see it. */
+	if (roster_enter(dir, h->uid, h->job, h->node, &e) < 0)
+		log_error(h, &e);
+	if (lock >= 0)
+		close(lock);
+	close(dir);
+}
+
+static void forget(const struct hook *h, int dir)
+{
+	int rc = state_remove(dir, h->job);
 
 	if (rc < 0)
 		slurm_error("gbm: job %" PRIu32 ": cannot remove its state: %s",
-			    job, strerror(-rc));
+			    h->job, strerror(-rc));
 }
 
 void job_prolog(spank_t sp, int ac, char **av)
 {
 	struct err e = { { 0 } };
 	struct state state;
-	uint32_t job;
-	uid_t uid;
-	int root, dir;
+	struct hook h;
+	int dir;
 	bool wanted;
 
-	if (conf_parse(&gbm.conf, ac, av, &e) < 0) {
-		slurm_error("gbm: %s", e.text);
+	if (!begin(&h, sp, ac, av))
 		return;
-	}
-	if (spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS ||
-	    spank_get_item(sp, S_JOB_UID, &uid) != ESPANK_SUCCESS) {
-		slurm_error("gbm: Slurm does not tell the job's id and user");
-		return;
-	}
+	enter_roster(&h);
 	read_job_options(sp);
 	wanted = gbm_asked();
-	dir = open_states(wanted, &root);
-	if (dir < 0)
-		return;
-	if (wanted) {
-		if (job_note(dir, job, uid, root, &state, &e) < 0)
-			slurm_error("gbm: job %" PRIu32 ": %s", job, e.text);
-	} else {
-		/* Job ids start again when slurmctld loses its state. */
-		forget(dir, job);
+	dir = open_states(&h, h.node, wanted);
+	if (dir >= 0) {
+		if (!wanted) /* Job ids start again when slurmctld loses its
+			      * state. */
+			forget(&h, dir);
+		else if (job_note(dir, h.job, h.uid, h.root, &state, &e) < 0)
+			log_error(&h, &e);
+		close(dir);
 	}
-	close(dir);
-	close(root);
+	close(h.root);
 }
 
-void job_epilog(spank_t sp, int ac, char **av)
+static int remove_segment(int id)
 {
-	struct err e = { { 0 } };
-	uint32_t job;
-	int root, dir;
+	return shmctl(id, IPC_RMID, NULL);
+}
 
-	if (conf_parse(&gbm.conf, ac, av, &e) < 0) {
-		slurm_error("gbm: %s", e.text);
-		return;
+/* Returns -1 if something stays that should not. */
+static int sweep(const struct hook *h, const struct timespec *since)
+{
+	char text[LEFTOVERS_TEXT_MAX];
+	struct leftovers left;
+	pid_t pid = leftovers_process(h->root, h->uid);
+
+	if (pid > 0) {
+		slurm_info("gbm: job %" PRIu32 ": what it left in /dev/shm "
+			   "stays, as its user has process %jd here",
+			   h->job, (intmax_t)pid);
+		return 0;
 	}
-	if (spank_get_item(sp, S_JOB_ID, &job) != ESPANK_SUCCESS)
-		return;
-	dir = open_states(false, &root);
+	if (pid < 0) {
+		slurm_error("gbm: job %" PRIu32 ": what it left in /dev/shm "
+			    "stays: cannot look for its user's processes: %s",
+			    h->job, strerror(-pid));
+		return -1;
+	}
+	leftovers_remove(h->root, h->uid, since, remove_segment, &left);
+	leftovers_text(&left, text);
+	if (text[0] != '\0')
+		slurm_info("gbm: job %" PRIu32 " of user %ju left behind, and "
+			   "this removed: %s",
+			   h->job, (uintmax_t)h->uid, text);
+	if (left.failed == 0)
+		return 0;
+	slurm_error("gbm: job %" PRIu32 ": %" PRIu32 " of the things it left "
+		    "in /dev/shm or SysV segments cannot be removed: %s",
+		    h->job, left.failed, strerror(left.error));
+	return -1;
+}
+
+static int leave_roster(const struct hook *h)
+{
+	int dir = h->uid == 0 ? -1 : open_states(h, ROSTER_NODE, false);
+	struct timespec since;
+	struct err e = { { 0 } };
+	int lock, rc;
+
 	if (dir < 0)
-		return;
-	forget(dir, job);
+		return 0;
+	lock = roster_lock(dir, &e);
+	rc = lock < 0 ? -1
+		      : roster_leave(dir, h->uid, h->job, h->node, &since, &e);
+	if (rc < 0)
+		log_error(h, &e);
+	else if (rc > 0)
+		rc = sweep(h, &since);
+	if (lock >= 0)
+		close(lock);
 	close(dir);
-	close(root);
+	return rc;
+}
+
+static int end_process(pid_t pid)
+{
+	return kill(pid, SIGKILL);
+}
+
+/* Slurm does not tell where it was; a name is composed only to look for it. */
+static int look_for_cgroup(const struct hook *h)
+{
+	const struct cap_host host = { h->root, getpid() };
+	char dir[PROCFS_PATH_MAX];
+	struct guard guard;
+	struct err e = { { 0 } };
+	int n;
+
+	if (guard_of_slurmd(&host, h->node, &guard, &e) <= 0)
+		return 0;
+	if (guard.v2)
+		n = snprintf(dir, sizeof(dir), "%s/job_%" PRIu32, guard.path,
+			     h->job);
+	else
+		n = snprintf(dir, sizeof(dir), "%s/uid_%ju/job_%" PRIu32,
+			     guard.path, (uintmax_t)h->uid, h->job);
+	if (n < 0 || (size_t)n >= sizeof(dir) ||
+	    leftovers_cgroup(h->root, dir, h->uid, end_process, &e) == 0)
+		return 0;
+	log_error(h, &e);
+	return -1;
+}
+
+int job_epilog(spank_t sp, int ac, char **av)
+{
+	struct hook h;
+	int dir, rc;
+
+	if (!begin(&h, sp, ac, av))
+		return 0;
+	dir = open_states(&h, h.node, false);
+	if (dir >= 0) {
+		forget(&h, dir);
+		close(dir);
+	}
+	rc = look_for_cgroup(&h);
+	if (leave_roster(&h) < 0)
+		rc = -1;
+	close(h.root);
+	return gbm.conf.drain ? rc : 0;
 }

@@ -174,32 +174,29 @@ int sysroot_lines(int root, const char *path, sysroot_line *fn, void *ctx)
 	return rc;
 }
 
-/* opendir() would allocate. */
-int sysroot_dirs(int root, const char *path, sysroot_name *fn, void *ctx)
+int sysroot_names(int dir, bool dirs_only, sysroot_name *fn, void *ctx)
 {
-	union {
-		struct dirent64 align;
-		char bytes[2048];
-	} buf;
-	int fd = sysroot_open(root, path, O_RDONLY | O_DIRECTORY);
-	ssize_t n, at;
+	/* opendir() allocates. */
+	_Alignas(struct dirent64) char buf[2048];
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+	ssize_t n = 0;
 
 	if (fd < 0)
-		return fd;
-	do {
-		n = getdents64(fd, &buf, sizeof(buf));
-		for (at = 0; at < n;) {
-			const struct dirent64 *entry =
-				(const void *)(buf.bytes + at);
+		return -errno;
+	while (rc == 0 && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
+		const struct dirent64 *d;
 
-			if (entry->d_type == DT_DIR &&
-			    strcmp(entry->d_name, ".") != 0 &&
-			    strcmp(entry->d_name, "..") != 0)
-				fn(entry->d_name, ctx);
-			at += entry->d_reclen;
+		for (ssize_t at = 0; rc == 0 && at < n; at += d->d_reclen) {
+			d = (const void *)(buf + at);
+			if ((!dirs_only || d->d_type == DT_DIR) &&
+			    strcmp(d->d_name, ".") != 0 &&
+			    strcmp(d->d_name, "..") != 0)
+				rc = fn(d->d_name, ctx);
 		}
-	} while (n > 0);
-	n = n < 0 ? -errno : 0;
+	}
+	if (n < 0)
+		rc = -errno;
 	close(fd);
-	return (int)n;
+	return rc;
 }

@@ -42,9 +42,12 @@ int sysroot_write_u64(int root, const char *path, uint64_t value);
 typedef bool sysroot_line(const char *line, size_t len, void *ctx);
 int sysroot_lines(int root, const char *path, sysroot_line *fn, void *ctx);
 
-/* Calls FN with the name of each directory in the directory PATH, in no order.
+/*
+ * Calls FN with the name of each entry of the directory DIR (a descriptor), or
+ * of each directory in it, but not "." and "..", until it returns true; returns
+ * 1 then, else 0. FN may remove the entry.
  */
-typedef void sysroot_name(const char *name, void *ctx);
-int sysroot_dirs(int root, const char *path, sysroot_name *fn, void *ctx);
+typedef bool sysroot_name(const char *name, void *ctx);
+int sysroot_names(int dir, bool dirs_only, sysroot_name *fn, void *ctx);
 
 #endif

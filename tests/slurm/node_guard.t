@@ -96,7 +96,7 @@ is "of two jobs, each within its cap, one lives" \
   "0 1"
 never_above "the node's jobs never had more than they may" 400
 like "who was killed is told why" "$(cat "$work/one" "$work/two")" \
-  'gbm: .*killed: .*below its 300M .*All jobs of this node together reached 400M'
+  'gbm: .*killed: .*below its 300M .*The jobs of node01 together reached the 400M'
 next_job_runs "after two jobs"
 
 forget_peak
