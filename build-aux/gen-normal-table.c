@@ -144,25 +144,28 @@ int main(void)
 	}
 
 	printf("/* SPDX-License-Identifier: GPL-3.0-or-later */\n"
-	       "/* Written by build-aux/gen-normal-table.c, which explains it. */\n"
+	       "/* Written by build-aux/gen-normal-table.c, which explains it. "
+	       "*/\n"
 	       "#ifndef GBM_NORMAL_TABLE_H\n#define GBM_NORMAL_TABLE_H\n\n"
 	       "#include <stdint.h>\n\n"
 	       "/* Rectangles; the slots above mean \"some other piece\". */\n"
 	       "#define GBM_NORMAL_BANDS %d\n\n"
-	       "/* The wedge that holds the inflection of the density, x = 1. */\n"
+	       "/* The wedge that holds the inflection of the density, x = 1. "
+	       "*/\n"
 	       "#define GBM_NORMAL_INFLECTION %d\n\n"
-	       "/* Above the distance of curve and chord, of a wedge's height. */\n"
+	       "/* Above the distance of curve and chord, of a wedge's height. "
+	       "*/\n"
 	       "#define GBM_NORMAL_CONVEX_GAP %.4f\n"
 	       "#define GBM_NORMAL_CONCAVE_GAP %.4f\n\n"
 	       "/* Height of the cap, of the density's peak. */\n"
 	       "#define GBM_NORMAL_CAP %a\n\n"
-	       "/* 2 x[k + 1]; 0 in the slots that are no rectangle. */\n"
-	       "static const double gbm_normal_x2[%d] = {\n", n, inflection,
-	       (double)convex * 1.02, (double)concave * 1.02,
+	       "/* 2 x[k + 1]; -0 in the slots that are no rectangle. */\n"
+	       "static const double gbm_normal_x2[%d] = {\n",
+	       n, inflection, (double)convex * 1.02, (double)concave * 1.02,
 	       (double)-expm1f128(-x[n] * x[n] / 2), SLOTS);
 	for (int k = 0; k < SLOTS; k += 2)
-		printf("\t%a, %a,\n", k < n ? (double)(2 * x[k + 1]) : 0.0,
-		       k + 1 < n ? (double)(2 * x[k + 2]) : 0.0);
+		printf("\t%a, %a,\n", k < n ? (double)(2 * x[k + 1]) : -0.0,
+		       k + 1 < n ? (double)(2 * x[k + 2]) : -0.0);
 	printf("};\n\n"
 	       "/* Alias table: a threshold in units of 2^-53, then 11 bits. */\n"
 	       "static const uint64_t gbm_normal_alias[%d] = {\n", SLOTS);

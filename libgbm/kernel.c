@@ -183,7 +183,7 @@ static void words(struct gbm_lanes *lanes, uint64_t *w, size_t rows)
 /*
  * The normals of a vector of words as products x2 u.  u: bits 12..63 as the
  * fraction of a number in [1, 2), its last bit set, minus 1.5: symmetric about
- * 0 and never 0.  x2 is 0 for the words that are left to gbm_normal_rest().
+ * 0 and never 0.  x2 is -0 for the words that are left to gbm_normal_rest().
  */
 static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
 {
@@ -208,7 +208,7 @@ static inline uint64_t add_row(const uint64_t *w, const double *before,
 
 		normal_factors(w + v * VL, &x2, &u);
 		vd_store(y + v * VL, vd_fma(x2, u, vd_load(before + v * VL)));
-		is_rest[v] = vd_is_zero(x2);
+		is_rest[v] = vd_sign(x2);
 	}
 	return rest >> GBM_LANES | vm_bits8(is_rest) << (64 - GBM_LANES);
 }
@@ -449,16 +449,30 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
 	p->lanes.counter = 1;
 }
 
+/* What is left to do for a group whose prices are complete. */
+static inline void end_group(const struct gbm_dynamics *d, enum sink sink,
+			     double *out)
+{
+	vd scale = vd_set1(d->spot / (double)d->steps);
+
+	if (sink == SINK_STORE)
+		return;
+	for (size_t i = 0; i < GBM_GROUP_PATHS; i += VL)
+		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
+}
+
 /*
  * Runs n_groups groups.  Each step's prices go to sink, or, with last_only,
  * those of the last step only.  out moves on by step_stride after each step
- * and by group_stride after each group.
+ * and by group_stride after each group; with take, a block is taken from it as
+ * soon as it is complete, and the next one begins at its start.
  */
 FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		      uint64_t n_groups, enum sink sink, int near,
 		      int last_only, double *out, size_t step_stride,
-		      size_t group_stride)
+		      size_t group_stride, const struct gbm_take *take)
 {
+	double *const block = out, *const end = out + GBM_BLOCK_PATHS;
 	const uint64_t units = n_groups * d->steps;
 	const struct step none = { .sink = SINK_NONE };
 	/* The step that each stage is at, from 0. */
@@ -479,6 +493,8 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 
 		if (with_words && words_at == 0)
 			begin_group(&p, group++, k == 0);
+		if (with_prices && prices_at == 0 && sink != SINK_STORE)
+			memset(out, 0, GBM_GROUP_PATHS * sizeof(*out));
 		if (with_words && with_sums && with_prices) {
 			if (silent)
 				turn(&p.lanes, w_new, &none, w, before, p.y);
@@ -500,41 +516,42 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 			out += step_stride;
 			if (++prices_at == d->steps) {
 				prices_at = 0;
+				end_group(d, sink, out);
 				out += group_stride;
+				if (take && (out == end || k == units + 1)) {
+					take->fn(take->user, block,
+						 (size_t)(out - block));
+					out = block;
+				}
 			}
 		}
 	}
 }
 
 static void terminal(const struct gbm_dynamics *d, uint64_t group,
-		     uint64_t n_groups, double *out)
+		     uint64_t n_groups, double *out,
+		     const struct gbm_take *take)
 {
 	if (always_near(d))
 		run(d, group, n_groups, SINK_STORE, 1, 1, out, 0,
-		    GBM_GROUP_PATHS);
+		    GBM_GROUP_PATHS, take);
 	else
 		run(d, group, n_groups, SINK_STORE, 0, 1, out, 0,
-		    GBM_GROUP_PATHS);
+		    GBM_GROUP_PATHS, take);
 }
 
 static void average(const struct gbm_dynamics *d, uint64_t group,
-		    uint64_t n_groups, double *out)
+		    uint64_t n_groups, double *out, const struct gbm_take *take)
 {
-	vd scale = vd_set1(d->spot / (double)d->steps);
-	size_t n = (size_t)n_groups * GBM_GROUP_PATHS;
-
-	memset(out, 0, n * sizeof(*out));
 	if (always_near(d) && largest_move(d) <= VM_EXP2_SLOPE)
 		run(d, group, n_groups, SINK_GROW, 1, 0, out, 0,
-		    GBM_GROUP_PATHS);
+		    GBM_GROUP_PATHS, take);
 	else if (always_near(d))
-		run(d, group, n_groups, SINK_ADD, 1, 0, out, 0,
-		    GBM_GROUP_PATHS);
+		run(d, group, n_groups, SINK_ADD, 1, 0, out, 0, GBM_GROUP_PATHS,
+		    take);
 	else
-		run(d, group, n_groups, SINK_ADD, 0, 0, out, 0,
-		    GBM_GROUP_PATHS);
-	for (size_t i = 0; i < n; i += VL)
-		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
+		run(d, group, n_groups, SINK_ADD, 0, 0, out, 0, GBM_GROUP_PATHS,
+		    take);
 }
 
 /* Some rows of a group: all its sums are made, and these rows' prices. */
@@ -565,27 +582,37 @@ static void paths(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	for (size_t i = 0; i < n_rows * GBM_LANES; i += VL)
 		vd_store(out + i, spot);
 	if (n_rows == GBM_ROWS)
-		run(d, group, 1, SINK_STORE, 0, 0, out + stride, stride, 0);
+		run(d, group, 1, SINK_STORE, 0, 0, out + stride, stride, 0,
+		    NULL);
 	else
 		some_rows(d, group, row, n_rows, out + stride, stride);
+}
+
+FORCE_INLINE void payoff_n(double *v, size_t n, int call, double strike,
+			   double scale)
+{
+	vd k = vd_set1(strike), sc = vd_set1(scale);
+	size_t full = n - n % VL;
+
+	for (size_t i = 0; i < full; i += VL) {
+		vd s = vd_load(v + i), x = call ? vd_sub(s, k) : vd_sub(k, s);
+
+		vd_store(v + i, vd_mul(sc, vd_max(x, vd_set1(0))));
+	}
+	for (size_t i = full; i < n; i++) {
+		double x = call ? v[i] - strike : strike - v[i];
+
+		v[i] = scale * (x > 0 ? x : 0);
+	}
 }
 
 static void payoff(double *v, size_t n, double sign, double strike,
 		   double scale)
 {
-	vd sg = vd_set1(sign), k = vd_set1(strike), sc = vd_set1(scale);
-	size_t full = n - n % VL;
-
-	for (size_t i = 0; i < full; i += VL) {
-		vd x = vd_mul(sg, vd_sub(vd_load(v + i), k));
-
-		vd_store(v + i, vd_mul(sc, vd_max(x, vd_set1(0))));
-	}
-	for (size_t i = full; i < n; i++) {
-		double x = sign * (v[i] - strike);
-
-		v[i] = scale * (x > 0 ? x : 0);
-	}
+	if (sign > 0)
+		payoff_n(v, n, 1, strike, scale);
+	else
+		payoff_n(v, n, 0, strike, scale);
 }
 
 /* Adds up the lanes: 0 + 16, 1 + 17, ..; then 0 + 8, ..; down to one. */

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <gbm-mc/gbm.h>
+
 #include "libgbm/rng.h"
 
 #define GBM_ROWS	32
@@ -44,6 +46,12 @@ struct gbm_moments {
 	double m2;
 	double min;
 	double max;
+};
+
+/* Who takes a block of n values, n a multiple of GBM_GROUP_PATHS. */
+struct gbm_take {
+	void (*fn)(void *user, double *values, size_t n);
+	void *user;
 };
 
 /*
@@ -78,14 +86,17 @@ struct gbm_kernel {
 	/*
 	 * S(T) of the n_groups * GBM_GROUP_PATHS paths from group on;
 	 * n_groups * d->steps < 2^63.  Some ten groups or more at a time
-	 * run at full speed.
+	 * run at full speed.  With take, out has room for GBM_BLOCK_PATHS, is
+	 * passed on whenever it is full and at the end, and then used again.
 	 */
 	void (*terminal)(const struct gbm_dynamics *d, uint64_t group,
-			 uint64_t n_groups, double *out);
+			 uint64_t n_groups, double *out,
+			 const struct gbm_take *take);
 
 	/* The mean of S over the steps 1..steps, likewise. */
 	void (*average)(const struct gbm_dynamics *d, uint64_t group,
-			uint64_t n_groups, double *out);
+			uint64_t n_groups, double *out,
+			const struct gbm_take *take);
 
 	/*
 	 * S at the steps 0..d->steps of the n_rows rows from row on, to

@@ -18,7 +18,7 @@
 /* Height of the cap, of the density's peak. */
 #define GBM_NORMAL_CAP 0x1.1137b96f2b09bp-7
 
-/* 2 x[k + 1]; 0 in the slots that are no rectangle. */
+/* 2 x[k + 1]; -0 in the slots that are no rectangle. */
 static const double gbm_normal_x2[2048] = {
 	0x1.0d064e2267568p+3, 0x1.01eae583f7dbep+3,
 	0x1.f644683d5dfedp+2, 0x1.ec5bbe3fbe666p+2,
@@ -1042,8 +1042,8 @@ static const double gbm_normal_x2[2048] = {
 	0x1.ee1799e39678bp-2, 0x1.d641b5ce94c25p-2,
 	0x1.bbaca6f12de36p-2, 0x1.9d564ec0add52p-2,
 	0x1.797325036bbf4p-2, 0x1.4c2b69af723d9p-2,
-	0x1.0905c56f7e88fp-2, 0x0p+0,
-	0x0p+0, 0x0p+0,
+	0x1.0905c56f7e88fp-2, -0x0p+0,
+	-0x0p+0, -0x0p+0,
 };
 
 /* Alias table: a threshold in units of 2^-53, then 11 bits. */

@@ -13,16 +13,10 @@
 /* Least time between two calls of the progress function. */
 #define PROGRESS_SECONDS 0.1
 
-/*
- * Paths that go through a kernel at a time: enough for its pipeline, few enough
- * for their values to be in the cache when they are added up.
- */
-#define RUN_PATHS (4 * GBM_BLOCK_PATHS)
-
 /* What a thread works with. */
 struct worker {
 	double *paths;	/* rectangle of prices, for a callback */
-	double *values; /* the functional's values of one item */
+	double *values; /* a callback's of one item; else of one block */
 	struct gbm_stats stats;
 };
 
@@ -46,24 +40,53 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The built-in functional of the n paths from first on, to whole groups. */
-static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
-			double *values)
+static int is_call(const struct gbm_functional *f)
 {
+	return f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
+}
+
+static int is_asian(const struct gbm_functional *f)
+{
+	return f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
+}
+
+/* Where the kernels' blocks of an item go. */
+struct builtin {
+	const struct gbm_plan *plan;
+	struct gbm_stats *stats;
+	size_t left; /* paths of the item: its last group may be cut */
+};
+
+static void take_block(void *user, double *values, size_t n)
+{
+	struct builtin *b = user;
+	const struct gbm_plan *plan = b->plan;
 	const struct gbm_functional *f = &plan->functional;
-	int asian = f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
-	int call = f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
+
+	if (n > b->left)
+		n = b->left;
+	b->left -= n;
+	if (f->payoff != GBM_TERMINAL)
+		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
+				     plan->discount);
+	gbm_stats_add_block(b->stats, plan->kernel, values, n);
+}
+
+/* The built-in functional of the n paths from first on. */
+static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
+			struct worker *w)
+{
+	struct builtin b = { plan, &w->stats, n };
+	const struct gbm_take take = { take_block, &b };
 	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
 
-	if (asian)
-		plan->kernel->average(&plan->dynamics, first / GBM_GROUP_PATHS,
-				      groups, values);
+	first /= GBM_GROUP_PATHS;
+	if (is_asian(&plan->functional))
+		plan->kernel->average(&plan->dynamics, first, groups, w->values,
+				      &take);
 	else
-		plan->kernel->terminal(&plan->dynamics, first / GBM_GROUP_PATHS,
-				       groups, values);
-	if (f->payoff != GBM_TERMINAL)
-		plan->kernel->payoff(values, n, call ? 1 : -1, f->strike,
-				     plan->discount);
+		plan->kernel->terminal(&plan->dynamics, first, groups,
+				       w->values, &take);
 }
 
 /* The callback's values of n paths; returns its code. */
@@ -96,24 +119,19 @@ static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 		    struct worker *w)
 {
-	if (plan->functional.fn) {
-		int code = run_callback(plan, first, n, w);
+	int code;
 
-		if (code)
-			return code;
+	if (!plan->functional.fn) {
+		run_builtin(plan, first, (size_t)n, w);
+		return 0;
 	}
-	for (uint64_t i = 0; i < n; i += RUN_PATHS) {
-		size_t m = n - i < RUN_PATHS ? (size_t)(n - i) : RUN_PATHS;
-
-		if (!plan->functional.fn)
-			run_builtin(plan, first + i, m, w->values + i);
-		for (size_t b = 0; b < m; b += GBM_BLOCK_PATHS)
-			gbm_stats_add_block(&w->stats, plan->kernel,
-					    w->values + i + b,
-					    m - b < GBM_BLOCK_PATHS ?
-						    m - b :
-						    GBM_BLOCK_PATHS);
-	}
+	code = run_callback(plan, first, n, w);
+	if (code)
+		return code;
+	for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS)
+		gbm_stats_add_block(&w->stats, plan->kernel, w->values + i,
+				    n - i < GBM_BLOCK_PATHS ? (size_t)(n - i)
+							    : GBM_BLOCK_PATHS);
 	return 0;
 }
 
@@ -231,7 +249,10 @@ static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
 		struct worker *w = workers + i;
 
 		gbm_stats_zero(&w->stats);
-		w->values = gbm_plan_alloc(plan->chunk.item * sizeof(double));
+		w->values =
+			gbm_plan_alloc((plan->functional.fn ? plan->chunk.item
+							    : GBM_BLOCK_PATHS) *
+				       sizeof(double));
 		if (plan->functional.fn)
 			w->paths = gbm_plan_alloc(plan->chunk.bytes);
 		if (!w->values || (plan->functional.fn && !w->paths)) {

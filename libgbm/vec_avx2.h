@@ -28,9 +28,10 @@ static inline vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 
-static inline vm vd_is_zero(vd a)
+/* Of a mask only the sign bits are looked at. */
+static inline vm vd_sign(vd a)
 {
-	return _mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_EQ_UQ);
+	return a;
 }
 
 static inline vm vd_abs_above(vd a, vd b)

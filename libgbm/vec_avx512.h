@@ -28,9 +28,9 @@ static inline vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 
-static inline vm vd_is_zero(vd a)
+static inline vm vd_sign(vd a)
 {
-	return _mm512_cmp_pd_mask(a, _mm512_setzero_pd(), _CMP_EQ_UQ);
+	return _mm512_movepi64_mask(_mm512_castpd_si512(a));
 }
 
 static inline vm vd_abs_above(vd a, vd b)

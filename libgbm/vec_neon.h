@@ -24,7 +24,11 @@ static inline vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
 static inline vd vd_min(vd a, vd b) { return vminq_f64(a, b); }
 static inline vd vd_max(vd a, vd b) { return vmaxq_f64(a, b); }
 
-static inline vm vd_is_zero(vd a) { return vceqzq_f64(a); }
+static inline vm vd_sign(vd a)
+{
+	return vcltzq_s64(vreinterpretq_s64_f64(a));
+}
+
 static inline vm vd_abs_above(vd a, vd b) { return vcagtq_f64(a, b); }
 static inline vm vm_or(vm a, vm b) { return vorrq_u64(a, b); }
 

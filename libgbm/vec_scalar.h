@@ -29,7 +29,10 @@ static inline vd vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
 static inline vd vd_min(vd a, vd b) { return a < b ? a : b; }
 static inline vd vd_max(vd a, vd b) { return a > b ? a : b; }
 
-static inline vm vd_is_zero(vd a) { return !(a > 0 || a < 0); }
+static inline vm vd_sign(vd a)
+{
+	return signbit(a) != 0;
+}
 static inline vm vd_abs_above(vd a, vd b) { return fabs(a) > b; }
 static inline vm vm_or(vm a, vm b) { return a | b; }
 static inline int vm_any(vm a) { return a; }

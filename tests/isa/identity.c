@@ -44,6 +44,10 @@ static void hash_words_and_normals(void)
 		KERNEL.normals(words, values, N_PATHS);
 		add_values(N_PATHS);
 	}
+	for (size_t rows = 1; rows < 4 * GBM_ROWS; rows += 9) {
+		KERNEL.fill(&lanes, values, rows);
+		add_values(rows * GBM_LANES);
+	}
 }
 
 /* Every exponent, and remainders all over. */
@@ -63,7 +67,7 @@ static void hash_paths(const struct gbm_dynamics *d, int finite)
 {
 	struct gbm_moments m;
 
-	KERNEL.terminal(d, 5, GROUPS, values);
+	KERNEL.terminal(d, 5, GROUPS, values, NULL);
 	add_values(N_PATHS);
 	for (size_t n = finite ? 1 : 1024; n < 1024; n += 93) {
 		KERNEL.moments(values, n, &m);
@@ -71,7 +75,7 @@ static void hash_paths(const struct gbm_dynamics *d, int finite)
 	}
 	KERNEL.payoff(values, N_PATHS - 3, -1, 99, 0.95);
 	add_values(N_PATHS);
-	KERNEL.average(d, UINT64_C(1) << 50, GROUPS - 1, values);
+	KERNEL.average(d, UINT64_C(1) << 50, GROUPS - 1, values, NULL);
 	add_values(N_PATHS - GBM_GROUP_PATHS);
 	KERNEL.payoff(values, N_PATHS - 3, 1, 99, 0.95);
 	add_values(N_PATHS);

@@ -167,15 +167,17 @@ START_TEST(simulations)
 			const double *v;
 
 			n = n_groups * GBM_GROUP_PATHS;
-			scalar->terminal(&d, group, n_groups, result(0, n));
-			k->terminal(&d, group, n_groups, result(1, n));
+			scalar->terminal(&d, group, n_groups, result(0, n),
+					 NULL);
+			k->terminal(&d, group, n_groups, result(1, n), NULL);
 			check_results(k->name, "terminal");
 			v = buffer[0] + 1;
 			for (size_t j = 0; j < n; j++)
 				slow += v[j] == 0 || isinf(v[j]);
 
-			scalar->average(&d, group, n_groups, result(0, n));
-			k->average(&d, group, n_groups, result(1, n));
+			scalar->average(&d, group, n_groups, result(0, n),
+					NULL);
+			k->average(&d, group, n_groups, result(1, n), NULL);
 			check_results(k->name, "average");
 
 			while ((d.steps + 1) * stride > MAX_VALUES)
@@ -205,8 +207,8 @@ START_TEST(terminal_and_average_of_paths)
 			d.steps /= 2;
 		v = result(0, (d.steps + 1) * GBM_GROUP_PATHS);
 		scalar->paths(&d, 3, 0, GBM_ROWS, v, GBM_GROUP_PATHS);
-		scalar->terminal(&d, 3, 1, last);
-		scalar->average(&d, 3, 1, mean);
+		scalar->terminal(&d, 3, 1, last, NULL);
+		scalar->average(&d, 3, 1, mean, NULL);
 		ck_assert_mem_eq(v + d.steps * GBM_GROUP_PATHS, last,
 				 sizeof(last));
 		/* Some of the rows are those rows of all. */
@@ -246,15 +248,15 @@ START_TEST(groups_are_independent)
 			double *v = result(0, GROUPS * GBM_GROUP_PATHS);
 
 			d.steps = steps;
-			scalar->terminal(&d, first, GROUPS, v);
+			scalar->terminal(&d, first, GROUPS, v, NULL);
 			for (uint64_t g = 0; g < GROUPS; g++) {
-				scalar->terminal(&d, first + g, 1, one);
+				scalar->terminal(&d, first + g, 1, one, NULL);
 				ck_assert_mem_eq(v + g * GBM_GROUP_PATHS, one,
 						 sizeof(one));
 			}
-			scalar->average(&d, first, GROUPS, v);
+			scalar->average(&d, first, GROUPS, v, NULL);
 			for (uint64_t g = 0; g < GROUPS; g++) {
-				scalar->average(&d, first + g, 1, one);
+				scalar->average(&d, first + g, 1, one, NULL);
 				ck_assert_mem_eq(v + g * GBM_GROUP_PATHS, one,
 						 sizeof(one));
 			}

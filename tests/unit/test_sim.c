@@ -576,7 +576,7 @@ START_TEST(terminal_values_are_the_last_row)
 	for (uint64_t g = 0; g < 3; g++) {
 		double want[GBM_GROUP_PATHS];
 
-		gbm_kernel_scalar.terminal(&d, g, 1, want);
+		gbm_kernel_scalar.terminal(&d, g, 1, want, NULL);
 		for (size_t i = 0; i < GBM_GROUP_PATHS; i++)
 			if (want[i] !=
 			    r.values[(g * GBM_GROUP_PATHS + i) * r.times + 9])
