@@ -3,6 +3,7 @@
  * The only copy of the path algorithm.  Compiled once per instruction set, with
  * GBM_VEC_HEADER naming its vec_<isa>.h and GBM_KERNEL_ISA its suffix.
  */
+#include <float.h>
 #include <string.h>
 
 #include GBM_VEC_HEADER
@@ -453,12 +454,20 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
 static inline void end_group(const struct gbm_dynamics *d, enum sink sink,
 			     double *out)
 {
-	vd scale = vd_set1(d->spot / (double)d->steps);
+	double share = 1, scale = d->spot / (double)d->steps;
 
 	if (sink == SINK_STORE)
 		return;
-	for (size_t i = 0; i < GBM_GROUP_PATHS; i += VL)
-		vd_store(out + i, vd_mul(scale, vd_load(out + i)));
+	/* Of a tiny spot the division would leave few bits. */
+	if (scale < DBL_MIN) {
+		share = 1 / (double)d->steps;
+		scale = d->spot;
+	}
+	for (size_t i = 0; i < GBM_GROUP_PATHS; i += VL) {
+		vd mean = vd_mul(vd_load(out + i), vd_set1(share));
+
+		vd_store(out + i, vd_mul(mean, vd_set1(scale)));
+	}
 }
 
 /*
