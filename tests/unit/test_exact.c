@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Prices and averages against the same paths in 113 bits: from the model's
+ * parameters and the exact values of the words, with nothing of the kernels but
+ * the words themselves and gbm_normal_rest().
+ */
+#define _GNU_SOURCE
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+#include <gbm-mc/gbm.h>
+
+#include "libgbm/vec_scalar.h"
+
+#include "libgbm/isa.h"
+#include "libgbm/model.h"
+#include "libgbm/normal.h"
+#include "tests/unit/check_main.h"
+
+#if defined(__FLT128_MANT_DIG__)
+
+__extension__ typedef _Float128 quad;
+
+#define PATHS	  GBM_GROUP_PATHS
+#define MAX_STEPS 1000 /* of which all prices are compared */
+
+/*
+ * Limits are of the error in units of the last place, what was measured and 2 %
+ * more: last and path of prices, at the last and at all steps, mean of
+ * averages.  A limit below 0 stands for "not looked at".
+ */
+static const struct exact_case {
+	const char *name;
+	double spot, drift, vol, horizon;
+	uint64_t steps;
+	double last, path, mean;
+} cases[] = {
+	{ "one step", 100, 0.05, 0.2, 1, 1, 1.16, 1.16, 1.16 },
+	{ "days", 100, 0.05, 0.2, 1, 252, 2.31, 3.37, 16.23 },
+	{ "months", 100, 0.05, 0.2, 1, 12, 1.70, 1.70, 2.76 },
+	{ "three years of days", 7, -0.1, 0.35, 3, 756, 17.55, 23.83, 24.50 },
+	{ "tiny steps", 1, 0.1, 0.3, 1e-12, 1000, 0.51, 0.51, 24.20 },
+	{ "the least horizon", 1, 0.1, 0.3, 0x1p-1074, 5, 0, 0, 0 },
+	{ "no volatility", 100, 0.05, 0, 1, 252, 0.86, 1.29, 0.26 },
+	{ "nothing at all", 100, 0, 0, 1, 12, 0, 0, 0.01 },
+	{ "huge volatility", 100, 0, 10, 1, 4, 96.00, 96.00, 26.04 },
+	{ "beyond all doubles", 3, 400, 30, 1, 5, 119.31, 141.58, 96.06 },
+	{ "subnormal spot", 0x1p-1070, 0.05, 0.5, 1, 10, 0.51, 0.51, 0.51 },
+	{ "to and from subnormals", 1e-300, 0, 4, 2, 20, 37.83, 37.83, 10.77 },
+	{ "huge spot", 1e306, 0.05, 0.9, 2, 100, 16.46, 16.71, 7.57 },
+	{ "100,000 steps", 100, 0.05, 0.2, 1, 100000, 32.78, -1, 117.80 },
+	{ "100,000 steps of a short time", 100, 0.05, 0.2, 0.1, 100000, 13.35,
+	  -1, 119.82 },
+};
+
+/* The exact normal of a word, to the rounding of the rare ones. */
+static quad normal_of(uint64_t w)
+{
+	uint64_t slot = w % GBM_NORMAL_SLOTS;
+	quad u;
+
+	if (slot >= GBM_NORMAL_BANDS)
+		return (quad)gbm_normal_rest(w);
+	/* Odd multiples of 2^-52 less a half. */
+	u = (quad)(w >> 12 | 1) / (quad)(UINT64_C(1) << 52) - (quad)0.5;
+	return u * (quad)gbm_normal_x2[slot];
+}
+
+/*
+ * |got - want| in units of the last place of want as a double, a subnormal's
+ * at least; what rounds to infinity must be it.
+ */
+static double error_of(double got, quad want)
+{
+	const quad most = (quad)DBL_MAX * (1 + (quad)0x1p-54);
+	int e;
+
+	if (want >= most || isinf(got))
+		return want >= most * (1 - (quad)0x1p-40) && got >= DBL_MAX
+			       ? 0
+			       : HUGE_VAL;
+	frexpf128(want, &e);
+	if (e < DBL_MIN_EXP)
+		e = DBL_MIN_EXP;
+	want = ldexpf128((quad)got - want, DBL_MANT_DIG - e);
+	return (double)fabsf128(want);
+}
+
+static quad want[MAX_STEPS + 1][PATHS];
+
+/* Prices at the steps up to MAX_STEPS, at the last one, and their means. */
+static void reference(const struct exact_case *c, uint64_t seed, uint64_t group,
+		      quad *last, quad *mean)
+{
+	const quad dt = (quad)c->horizon / (quad)c->steps;
+	const quad vol = (quad)c->vol * sqrtf128(dt);
+	const quad half = (quad)c->vol * (quad)c->vol / 2;
+	const quad drift = ((quad)c->drift - half) * dt;
+	static quad y[PATHS];
+	struct gbm_lanes lanes;
+
+	gbm_kernel_scalar.seed(&lanes, seed, GBM_PURPOSE_PATHS, group);
+	for (unsigned i = 0; i < PATHS; i++)
+		y[i] = mean[i] = 0;
+	for (uint64_t t = 1; t <= c->steps; t++) {
+		uint64_t w[PATHS];
+
+		gbm_kernel_scalar.words(&lanes, w, GBM_ROWS);
+		for (unsigned i = 0; i < PATHS; i++) {
+			/* Of very long paths some are enough. */
+			if (c->steps > MAX_STEPS && i % 32)
+				continue;
+			y[i] += normal_of(w[i]);
+			last[i] = (quad)c->spot *
+				  expf128(vol * y[i] + drift * (quad)t);
+			mean[i] += last[i] / (quad)c->steps;
+			if (t <= MAX_STEPS)
+				want[t][i] = last[i];
+		}
+	}
+}
+
+/* The largest error of a case; also HUGE_VAL or a NaN. */
+static double worst(double a, double b)
+{
+	return a >= b ? a : b;
+}
+
+static void check_limit(const struct exact_case *c, const char *kernel,
+			const char *what, double got, double limit)
+{
+	if (limit >= 0)
+		ck_assert_msg(got <= limit && got >= 0.9 * limit - 0.01,
+			      "%s, %s: %s errs by %.3f ulp, not by about %.3f",
+			      c->name, kernel, what, got, limit);
+}
+
+START_TEST(prices_in_113_bits)
+{
+	const struct exact_case *c = cases + _i;
+	static double prices[(MAX_STEPS + 1) * PATHS];
+	double last[PATHS], mean[PATHS];
+	quad want_last[PATHS], want_mean[PATHS];
+	struct gbm_model m = GBM_MODEL_INIT;
+	const struct gbm_kernel *k;
+	const uint64_t group = 77;
+	struct gbm_dynamics d;
+	size_t every = c->steps > MAX_STEPS ? 32 : 1;
+
+	m.spot = c->spot;
+	m.drift = c->drift;
+	m.vol = c->vol;
+	m.horizon = c->horizon;
+	m.steps = c->steps;
+	ck_assert_int_eq(gbm_model_check(&m, NULL), GBM_OK);
+	gbm_model_dynamics(&m, 4242, &d);
+	reference(c, 4242, group, want_last, want_mean);
+	for (unsigned n = 0; (k = gbm_kernel_available(n)); n++) {
+		double of_last = 0, of_path = 0, of_mean = 0;
+
+		k->terminal(&d, group, 1, last, NULL);
+		k->average(&d, group, 1, mean, NULL);
+		for (size_t i = 0; i < PATHS; i += every) {
+			of_last =
+				worst(error_of(last[i], want_last[i]), of_last);
+			of_mean =
+				worst(error_of(mean[i], want_mean[i]), of_mean);
+		}
+		check_limit(c, k->name, "last", of_last, c->last);
+		check_limit(c, k->name, "mean", of_mean, c->mean);
+		if (c->steps > MAX_STEPS)
+			continue;
+		k->paths(&d, group, 0, GBM_ROWS, prices, PATHS);
+		for (uint64_t t = 1; t <= c->steps; t++)
+			for (size_t i = 0; i < PATHS; i++)
+				of_path = worst(error_of(prices[t * PATHS + i],
+							 want[t][i]),
+						of_path);
+		check_limit(c, k->name, "path", of_path, c->path);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("exact");
+	TCase *t = tcase_create("exact");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, prices_in_113_bits, 0,
+			    sizeof(cases) / sizeof(*cases));
+	suite_add_tcase(s, t);
+	return gbm_check_main(s);
+}
+
+#else
+
+int main(void)
+{
+	puts("1..0 # SKIP this compiler has no _Float128, as gcc has");
+	return 0;
+}
+
+#endif
