@@ -83,6 +83,52 @@ pid_t leftovers_process(int root, uid_t uid)
 	return rc < 0 ? rc : -search.error;
 }
 
+struct stepd {
+	int root;
+	char title[40];
+	bool found;
+};
+
+/* It calls itself "slurmstepd: [17.batch]", as a user's process could. */
+static bool is_stepd(const char *name, void *ctx)
+{
+	struct stepd *s = ctx;
+	char path[64], text[64];
+	uint64_t pid;
+	ssize_t n = -1;
+	int fd;
+
+	if (!procfs_u64(name, strlen(name), &pid) || pid > INT32_MAX)
+		return false;
+	snprintf(path, sizeof(path), "proc/%" PRIu64 "/cmdline", pid);
+	fd = sysroot_open(s->root, path, O_RDONLY);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	s->found = strncmp(text, s->title, strlen(s->title)) == 0 &&
+		   runs_as(s->root, pid, 0) != 0;
+	return s->found;
+}
+
+bool leftovers_has_stepd(int root, uint32_t job)
+{
+	struct stepd stepd = { .root = root };
+	int dir = sysroot_open(root, "proc", O_RDONLY | O_DIRECTORY);
+	int rc;
+
+	if (dir < 0)
+		return true;
+	snprintf(stepd.title, sizeof(stepd.title), "slurmstepd: [%" PRIu32 ".",
+		 job);
+	rc = sysroot_names(dir, true, is_stepd, &stepd);
+	close(dir);
+	return rc != 0 || stepd.found;
+}
+
 struct sweep {
 	uid_t uid;
 	const struct timespec *since;
@@ -297,6 +343,7 @@ struct tree {
 	uint32_t seen;
 	uint64_t pid; /* of one process in there */
 	uid_t uid;
+	bool all;
 	int (*end)(pid_t pid); /* NULL: not yet */
 };
 
@@ -308,8 +355,8 @@ static bool see_process(const char *line, size_t len, void *ctx)
 
 	if (!procfs_u64(line, len, &t->pid) || t->pid > INT32_MAX)
 		t->pid = 0;
-	/* Not Slurm's own, which is root's. */
-	if (t->end && t->pid && runs_as(t->root, t->pid, t->uid) > 0)
+	if (t->end && t->pid &&
+	    (t->all || runs_as(t->root, t->pid, t->uid) > 0))
 		(void)t->end((pid_t)t->pid);
 	return false;
 }
@@ -343,13 +390,13 @@ static bool remove_cgroup(const char *name, void *ctx)
 }
 
 /* Slurm's own removal may still be under way, or a process dying. */
-int leftovers_cgroup(int root, const char *dir, uid_t uid, int (*end)(pid_t),
-		     struct err *e)
+int leftovers_cgroup(int root, const char *dir, uid_t uid, bool all,
+		     int (*end)(pid_t), struct err *e)
 {
 	static const struct timespec nap = { 0, NAP_NS };
 	char parent[PROCFS_PATH_MAX], path[64], name[64];
 	size_t above = procfs_above(dir, strlen(dir), 1, 1);
-	struct tree tree = { .root = root, .uid = uid };
+	struct tree tree = { .root = root, .uid = uid, .all = all };
 	ssize_t n;
 	int fd;
 
@@ -364,7 +411,7 @@ int leftovers_cgroup(int root, const char *dir, uid_t uid, int (*end)(pid_t),
 		tree.dir = fd;
 		tree.seen = 0;
 		tree.pid = 0;
-		tree.end = i >= TRIES / 2 && uid != 0 ? end : NULL;
+		tree.end = i >= TRIES / 2 ? end : NULL;
 		(void)remove_cgroup(dir + above + 1, &tree);
 		n = faccessat(fd, dir + above + 1, F_OK, AT_SYMLINK_NOFOLLOW);
 		close(fd);

@@ -36,6 +36,9 @@ struct leftovers {
  */
 pid_t leftovers_process(int root, uid_t uid);
 
+/* Does a slurmstepd of job JOB run on this host? Also if that is not known. */
+bool leftovers_has_stepd(int root, uint32_t job);
+
 /*
  * Removes what UID, who is not root, owns there and made no earlier than SINCE.
  * REMOVE is what removes a segment: shmctl(ID, IPC_RMID), but for tests.
@@ -49,12 +52,13 @@ const char *leftovers_text(const struct leftovers *l,
 			   char out[LEFTOVERS_TEXT_MAX]);
 
 /*
- * The cgroup DIR of a job of UID that has ended: removed if it is there. What
- * of it runs on for a second is ended by END, which is kill(PID, SIGKILL), but
- * for tests: its slurmstepd must have died. Returns 0 when the cgroup is gone;
- * -1 and a sentence that names what is in it if it still is after two seconds.
+ * The cgroup DIR of a job that has ended: removed if it is there. What of it
+ * runs on for a second is ended by END, which is kill(PID, SIGKILL), but for
+ * tests: UID's processes, or, with ALL, Slurm's own as well. Returns 0 when the
+ * cgroup is gone; -1 and a sentence that names what is in it if it still is
+ * after two seconds.
  */
-int leftovers_cgroup(int root, const char *dir, uid_t uid, int (*end)(pid_t),
-		     struct err *e);
+int leftovers_cgroup(int root, const char *dir, uid_t uid, bool all,
+		     int (*end)(pid_t), struct err *e);
 
 #endif

@@ -102,6 +102,13 @@ void job_prolog(spank_t sp, int ac, char **av);
 int job_epilog(spank_t sp, int ac, char **av);
 
 /*
+ * When slurmd starts: does the epilog's work for jobs whose slurmstepd have all
+ * died, as by the kernel's hand. Slurm forgets these jobs and what runs of
+ * them.
+ */
+void job_lost(int root);
+
+/*
  * The limits of job JOB of user UID as its options say, or the sentence why it
  * can have none, noted in DIR for all of its steps. Where that fails (-1 and a
  * sentence in E) the job is kept from running without its cap.

@@ -5,11 +5,12 @@
  * log it: a failure would drain the node, which only drain=yes asks for.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* gethostname */
+#define _GNU_SOURCE /* gethostname, O_PATH */
 #endif
 
 #include "plugin/spank_gbm.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -234,45 +235,102 @@ static int end_process(pid_t pid)
 	return kill(pid, SIGKILL);
 }
 
-/* Slurm does not tell where it was; a name is composed only to look for it. */
-static int look_for_cgroup(const struct hook *h)
+/*
+ * Slurm does not tell where it was; a name is composed only to look for it.
+ * Returns 1 and DIR, or 0.
+ */
+static int cgroup_of_job(const struct hook *h, char dir[PROCFS_PATH_MAX])
 {
 	const struct cap_host host = { h->root, getpid() };
-	char dir[PROCFS_PATH_MAX];
 	struct guard guard;
 	struct err e = { { 0 } };
-	int n;
+	int n, fd;
 
 	if (guard_of_slurmd(&host, h->node, &guard, &e) <= 0)
 		return 0;
 	if (guard.v2)
-		n = snprintf(dir, sizeof(dir), "%s/job_%" PRIu32, guard.path,
-			     h->job);
+		n = snprintf(dir, PROCFS_PATH_MAX, "%s/job_%" PRIu32,
+			     guard.path, h->job);
 	else
-		n = snprintf(dir, sizeof(dir), "%s/uid_%ju/job_%" PRIu32,
+		n = snprintf(dir, PROCFS_PATH_MAX, "%s/uid_%ju/job_%" PRIu32,
 			     guard.path, (uintmax_t)h->uid, h->job);
-	if (n < 0 || (size_t)n >= sizeof(dir) ||
-	    leftovers_cgroup(h->root, dir, h->uid, end_process, &e) == 0)
+	if (n < 0 || n >= PROCFS_PATH_MAX)
 		return 0;
-	log_error(h, &e);
-	return -1;
+	fd = sysroot_open(h->root, dir, O_PATH | O_DIRECTORY);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* What the end of a job means here; -1 if something stays. */
+static int job_end(const struct hook *h)
+{
+	int dir = open_states(h, h->node, false), rc = 0;
+	char cgroup[PROCFS_PATH_MAX];
+	struct err e = { { 0 } };
+
+	if (dir >= 0) {
+		forget(h, dir);
+		close(dir);
+	}
+	/* A slurmstepd that is about to end shall do so by itself; without one,
+	 * what it started runs on for ever. */
+	if (cgroup_of_job(h, cgroup) &&
+	    leftovers_cgroup(h->root, cgroup, h->uid,
+			     !leftovers_has_stepd(h->root, h->job), end_process,
+			     &e) < 0) {
+		log_error(h, &e);
+		rc = -1;
+	}
+	return leave_roster(h) < 0 ? -1 : rc;
 }
 
 int job_epilog(spank_t sp, int ac, char **av)
 {
 	struct hook h;
-	int dir, rc;
+	int rc;
 
 	if (!begin(&h, sp, ac, av))
 		return 0;
-	dir = open_states(&h, h.node, false);
-	if (dir >= 0) {
-		forget(&h, dir);
-		close(dir);
-	}
-	rc = look_for_cgroup(&h);
-	if (leave_roster(&h) < 0)
-		rc = -1;
+	rc = job_end(&h);
 	close(h.root);
 	return gbm.conf.drain ? rc : 0;
+}
+
+/* A job that is between two steps may have no slurmstepd and lives, but then it
+ * has no cgroup, either. */
+static bool end_if_lost(const char *name, void *ctx)
+{
+	struct hook *h = ctx;
+	const char *job = strchr(name, '.');
+	const char *node = job ? strchr(job + 1, '.') : NULL;
+	char cgroup[PROCFS_PATH_MAX];
+	uint64_t uid, id;
+
+	if (!node || strcmp(node + 1, h->node) != 0 ||
+	    !procfs_u64(name, (size_t)(job - name), &uid) ||
+	    !procfs_u64(job + 1, (size_t)(node - job - 1), &id))
+		return false;
+	h->uid = (uid_t)uid;
+	h->job = (uint32_t)id;
+	if (leftovers_has_stepd(h->root, h->job) || !cgroup_of_job(h, cgroup))
+		return false;
+	slurm_info("gbm: job %" PRIu32 ": all of its slurmstepd have died: it "
+		   "ends here",
+		   h->job);
+	(void)job_end(h);
+	return false;
+}
+
+void job_lost(int root)
+{
+	struct hook h = { .root = root };
+	int dir;
+
+	h.node = gbm_node_name(h.host, sizeof(h.host));
+	dir = open_states(&h, ROSTER_NODE, false);
+	if (dir < 0)
+		return;
+	(void)sysroot_names(dir, false, end_if_lost, &h);
+	close(dir);
 }

@@ -87,6 +87,7 @@ void node_init(int ac, char **av)
 		return;
 	}
 	guard_at_start(root);
+	job_lost(root);
 	close(root);
 }
 

@@ -180,6 +180,8 @@ settle
 job=$(user_batch -w node01 --no-requeue --gbm-mem-cap=300M \
   --wrap="$work/leave seven; hog -s 300 150")
 wait_for 60 grep -q 'has 150 MB' "$work/$job.out"
+# A slurmd that stands still is as good as dead to the others.
+kill -STOP "$(slurmd_of node01)"
 # shellcheck disable=SC2046 # one word each
 kill -KILL $(pgrep -f "slurmstepd: \[$job\.")
 scontrol update nodename=node01 state=down reason=test
@@ -187,7 +189,8 @@ ok "when slurmd and slurmstepd have died, the job is lost" \
   wait_for 60 job_over "$job"
 ok "its processes are not" pgrep -u nobody hog
 restart_slurmd node01 KILL
-scontrol update nodename=node01 state=resume
+wait_for 10 all_idle >/dev/null ||
+  scontrol update nodename=node01 state=resume
 ok "until slurmd is back" wait_for 60 nothing pgrep -u nobody
 ok "its files and segments, too" wait_for 15 \
   nothing eval 'left_by seven; segments'

@@ -323,6 +323,19 @@ START_TEST(processes)
 }
 END_TEST
 
+START_TEST(stepds)
+{
+	process("50", "S (sleeping)", "0\t0\t0\t0");
+	process("51", "S (sleeping)", "1000\t1000\t1000\t1000");
+	put("proc/50/cmdline", "slurmstepd: [17.batch]");
+	put("proc/51/cmdline", "slurmstepd: [18.batch]");
+	ck_assert(leftovers_has_stepd(root, 17));
+	ck_assert(!leftovers_has_stepd(root, 1));
+	ck_assert(!leftovers_has_stepd(root, 7));
+	ck_assert(!leftovers_has_stepd(root, 18));
+}
+END_TEST
+
 static pid_t ended;
 
 static int end(pid_t pid)
@@ -336,25 +349,27 @@ START_TEST(cgroups)
 	struct err e;
 
 	make_dir("cg");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e), 0);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), 0);
 	make_dir("cg/job_17");
 	make_dir("cg/job_17/step_0");
 	make_dir("cg/job_17/step_0/task_0");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e), 0);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), 0);
 	ck_assert(!there("cg/job_17"));
 	ck_assert(there("cg"));
 
 	make_dir("cg/job_17");
 	make_dir("cg/job_17/step_0");
 	put("cg/job_17/step_0/cgroup.procs", "4711\n4712\n");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e),
-			 -1);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), -1);
 	ck_assert_str_eq(e.text, "process 4712 (?) is still in its cgroup "
 				 "/cg/job_17");
 	make_dir("proc/4712");
 	put("proc/4712/comm", "a\nname\n");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e),
-			 -1);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), -1);
 	ck_assert_str_eq(e.text, "process 4712 (a?name) is still in its "
 				 "cgroup /cg/job_17");
 	/* slurmstepd is root's and ends by itself. */
@@ -362,12 +377,15 @@ START_TEST(cgroups)
 	put("proc/4712/status", "State:\tS\nUid:\t1000\t1000\t1000\t1000\n");
 	process("4713", "S (sleeping)", "0\t0\t0\t0");
 	put("cg/job_17/step_0/cgroup.procs", "4711\n4712\n4713\n");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e),
-			 -1);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), -1);
 	ck_assert_int_eq(ended, 4712);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, true, end, &e), -1);
+	ck_assert_int_eq(ended, 4713);
 	put("cg/job_17/step_0/cgroup.procs", "");
-	ck_assert_int_eq(leftovers_cgroup(root, "cg/job_17", 1000, end, &e),
-			 -1);
+	ck_assert_int_eq(
+		leftovers_cgroup(root, "cg/job_17", 1000, false, end, &e), -1);
 	ck_assert_str_eq(e.text, "its cgroup /cg/job_17 cannot be removed");
 }
 END_TEST
@@ -388,6 +406,7 @@ int main(void)
 	tcase_add_test(tc, deep);
 	tcase_add_test(tc, segments);
 	tcase_add_test(tc, processes);
+	tcase_add_test(tc, stepds);
 	tcase_add_test(tc, cgroups);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
