@@ -375,9 +375,11 @@ static void tell(enum cap_killed killed, const char *text)
 	} else {
 		step.lines++;
 		gbm_say(text);
-		/* Without openlog(), which would keep a pointer into this
-		 * plugin; closed again as Slurm does it. */
+		/* Under slurmstepd's name: openlog() would keep a pointer into
+		 * this plugin, and PMIx has left a name of its own there, which
+		 * closelog() forgets. */
 		if (gbm.conf.syslog) {
+			closelog();
 			syslog(LOG_DAEMON | LOG_WARNING, "gbm: %s", text);
 			closelog();
 		}
