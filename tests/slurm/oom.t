@@ -34,7 +34,7 @@ nothing_left() {
 
 settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M "${one_of_four[@]}"
-at_most "the step ends with its first lost task, by default" "$seconds" 15
+at_most "the step ends with its first lost task, by default" "$seconds" 30
 ok "on both nodes" wait_for 3 nothing_left
 is "once the lost task is named" \
   "$(grep -c 'gbm: task 3 on node02 was killed' <<<"$err")" 1
@@ -43,13 +43,14 @@ is "and once it is said that the others go" \
 unlike "they are not blamed on the cap" "$err" 'gbm: task [012] .*killed'
 ok "srun fails" [ "$status" -ne 0 ]
 job=$(grep -oP 'gbm: .* killed: job \K[0-9]+' <<<"$err")
+wait_for 30 job_over "$job" >/dev/null
 is "Slurm's state is OUT_OF_MEMORY" "$(job_state "$job")" OUT_OF_MEMORY
 
 settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M \
   sh -c '[ $SLURM_PROCID != 3 ] || { hog 200; exit 9; }; exec sleep 60'
 at_most "a wrapper that fails after its rank was killed is lost, too" \
-  "$seconds" 15
+  "$seconds" 30
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M \
   sh -c '[ $SLURM_PROCID != 3 ] || { hog 200; exit 0; }; sleep 6; echo lives'
 is "one that succeeds is not" "$(grep -c lives <<<"$out")" 3
@@ -129,6 +130,7 @@ settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M "${one_of_four[@]}"
 at_most "srun's own job ends" "$seconds" 20
 job=$(grep -oP 'gbm: .* killed: job \K[0-9]+' <<<"$err")
+wait_for 30 job_over "$job" >/dev/null
 is "out of memory, too" "$(job_state "$job")" OUT_OF_MEMORY
 settle
 timed salloc -K -n1 --gbm-mem-cap=128M sh -c 'srun -K0 hog 200; sleep 60'
@@ -138,17 +140,19 @@ setting oom=step
 settle
 # slurmctld hangs: the node does what it can, and the rest when it can.
 run srun -N2 -n4 -K0 --gbm-mem-cap=128M sh -c "
+  touch $work/up.\$SLURM_PROCID
   until [ -e $work/go ]; do sleep 0.1; done
   [ \$SLURM_PROCID != 3 ] || exec hog 200
   exec sleep 61" &
 sleepers() { pgrep -fc '^sleep 61$'; }
 sleepers_are() { [ "$(sleepers)" = "$1" ]; }
-sleep 3
+all_up() { [ "$(find "$work" -name 'up.*' | wc -l)" = 4 ]; }
+wait_for 30 all_up >/dev/null
 controller=$(pgrep -x slurmctld)
 kill -STOP "$controller"
 touch "$work/go"
 ok "while slurmctld hangs, the tasks of the node end" \
-  wait_for 10 sleepers_are 2
+  wait_for 20 sleepers_are 2
 kill -CONT "$controller"
 ok "those of the other when it is back" wait_for 60 sleepers_are 0
 wait
