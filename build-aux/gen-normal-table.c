@@ -122,7 +122,7 @@ int main(void)
 
 	/*
 	 * How far f strays from the chord of a wedge, relative to the
-	 * wedge's height: bounds for the sampler's squeezes.
+	 * wedge's height and per width: bounds for the sampler's squeezes.
 	 */
 	quad convex = 0, concave = 0;
 	int inflection = 0;
@@ -138,8 +138,8 @@ int main(void)
 			quad u = (quad)i / 256;
 			quad v = (f(x[k + 1] + u * w) - f(x[k])) / h;
 
-			if (fabsf128(v - (1 - u)) > *worst)
-				*worst = fabsf128(v - (1 - u));
+			if (fabsf128(v - (1 - u)) > *worst * w)
+				*worst = fabsf128(v - (1 - u)) / w;
 		}
 	}
 
@@ -153,8 +153,8 @@ int main(void)
 	       "/* The wedge that holds the inflection of the density, x = 1. "
 	       "*/\n"
 	       "#define GBM_NORMAL_INFLECTION %d\n\n"
-	       "/* Above the distance of curve and chord, of a wedge's height. "
-	       "*/\n"
+	       "/* Above the distance of curve and chord, of a wedge's height, "
+	       "per width. */\n"
 	       "#define GBM_NORMAL_CONVEX_GAP %.4f\n"
 	       "#define GBM_NORMAL_CONCAVE_GAP %.4f\n\n"
 	       "/* Height of the cap, of the density's peak. */\n"

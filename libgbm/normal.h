@@ -100,7 +100,7 @@ static inline double gbm_normal_wedge(unsigned k, struct gbm_normal_draws *d)
 
 	for (;;) {
 		double u = gbm_normal_uniform(d), v = gbm_normal_uniform(d);
-		double x, y0, y1, over;
+		double x, y0, y1, over, width = x1 - x0;
 
 		if (k < GBM_NORMAL_INFLECTION) {
 			/* Convex: the curve is below the chord u + v = 1. */
@@ -108,15 +108,15 @@ static inline double gbm_normal_wedge(unsigned k, struct gbm_normal_draws *d)
 				u = 1 - u;
 				v = 1 - v;
 			}
-			over = u + v - (1 - GBM_NORMAL_CONVEX_GAP);
+			over = u + v - (1 - GBM_NORMAL_CONVEX_GAP * width);
 		} else if (k > GBM_NORMAL_INFLECTION) {
 			over = u + v - 1;
-			if (over > GBM_NORMAL_CONCAVE_GAP)
+			if (over > GBM_NORMAL_CONCAVE_GAP * width)
 				continue;
 		} else {
 			over = 1;
 		}
-		x = x0 + u * (x1 - x0);
+		x = x0 + u * width;
 		if (over <= 0)
 			return x;
 		y0 = gbm_normal_density(x1);

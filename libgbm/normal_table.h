@@ -11,9 +11,9 @@
 /* The wedge that holds the inflection of the density, x = 1. */
 #define GBM_NORMAL_INFLECTION 1640
 
-/* Above the distance of curve and chord, of a wedge's height. */
-#define GBM_NORMAL_CONVEX_GAP 0.0851
-#define GBM_NORMAL_CONCAVE_GAP 0.0281
+/* Above the distance of curve and chord, of a wedge's height, per width. */
+#define GBM_NORMAL_CONVEX_GAP 0.4903
+#define GBM_NORMAL_CONCAVE_GAP 0.8560
 
 /* Height of the cap, of the density's peak. */
 #define GBM_NORMAL_CAP 0x1.1137b96f2b09bp-7
