@@ -413,7 +413,13 @@ struct pipeline {
 	struct seeds seeds;
 	struct gbm_lanes lanes;
 	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
+	/*
+	 * A row's load waits for a store before it to the same offset of
+	 * another page: so the same row has another offset in each array.
+	 */
+	ALIGNED char apart1[512];
 	ALIGNED double y[GBM_GROUP_PATHS];
+	ALIGNED char apart2[512];
 	ALIGNED double growth[GBM_GROUP_PATHS];
 };
 
