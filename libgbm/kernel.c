@@ -421,6 +421,8 @@ struct pipeline {
 	ALIGNED double y[GBM_GROUP_PATHS];
 	ALIGNED char apart2[512];
 	ALIGNED double growth[GBM_GROUP_PATHS];
+	ALIGNED char apart3[512];
+	ALIGNED double block[GBM_BLOCK_PATHS]; /* to be taken */
 };
 
 /* Of step t. */
@@ -479,15 +481,14 @@ static inline void end_group(const struct gbm_dynamics *d, enum sink sink,
 /*
  * Runs n_groups groups.  Each step's prices go to sink, or, with last_only,
  * those of the last step only.  out moves on by step_stride after each step
- * and by group_stride after each group; with take, a block is taken from it as
- * soon as it is complete, and the next one begins at its start.
+ * and by group_stride after each group; with take, it is p.block, which is taken
+ * as soon as it is complete, and then used again.
  */
 FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		      uint64_t n_groups, enum sink sink, int near,
 		      int last_only, double *out, size_t step_stride,
 		      size_t group_stride, const struct gbm_take *take)
 {
-	double *const block = out, *const end = out + GBM_BLOCK_PATHS;
 	const uint64_t units = n_groups * d->steps;
 	const struct step none = { .sink = SINK_NONE };
 	/* The step that each stage is at, from 0. */
@@ -495,6 +496,8 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 	struct pipeline p;
 
 	p.d = d;
+	if (take)
+		out = p.block;
 	for (uint64_t k = 0; k < units + 2; k++) {
 		int with_words = k < units;
 		int with_sums = k > 0 && k <= units;
@@ -533,10 +536,11 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 				prices_at = 0;
 				end_group(d, sink, out);
 				out += group_stride;
-				if (take && (out == end || k == units + 1)) {
-					take->fn(take->user, block,
-						 (size_t)(out - block));
-					out = block;
+				if (take && (out == p.block + GBM_BLOCK_PATHS ||
+					     k == units + 1)) {
+					take->fn(take->user, p.block,
+						 (size_t)(out - p.block));
+					out = p.block;
 				}
 			}
 		}

@@ -86,8 +86,8 @@ struct gbm_kernel {
 	/*
 	 * S(T) of the n_groups * GBM_GROUP_PATHS paths from group on;
 	 * n_groups * d->steps < 2^63.  Some ten groups or more at a time
-	 * run at full speed.  With take, out has room for GBM_BLOCK_PATHS, is
-	 * passed on whenever it is full and at the end, and then used again.
+	 * run at full speed.  With take, blocks of GBM_BLOCK_PATHS, and what is
+	 * left at the end, go there instead of to out.
 	 */
 	void (*terminal)(const struct gbm_dynamics *d, uint64_t group,
 			 uint64_t n_groups, double *out,

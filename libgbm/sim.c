@@ -16,7 +16,7 @@
 /* What a thread works with. */
 struct worker {
 	double *paths;	/* rectangle of prices, for a callback */
-	double *values; /* a callback's of one item; else of one block */
+	double *values; /* the callback's of one item */
 	struct gbm_stats stats;
 };
 
@@ -82,11 +82,11 @@ static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 
 	first /= GBM_GROUP_PATHS;
 	if (is_asian(&plan->functional))
-		plan->kernel->average(&plan->dynamics, first, groups, w->values,
+		plan->kernel->average(&plan->dynamics, first, groups, NULL,
 				      &take);
 	else
 		plan->kernel->terminal(&plan->dynamics, first, groups,
-				       w->values, &take);
+				       NULL, &take);
 }
 
 /* The callback's values of n paths; returns its code. */
@@ -249,13 +249,11 @@ static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
 		struct worker *w = workers + i;
 
 		gbm_stats_zero(&w->stats);
-		w->values =
-			gbm_plan_alloc((plan->functional.fn ? plan->chunk.item
-							    : GBM_BLOCK_PATHS) *
-				       sizeof(double));
-		if (plan->functional.fn)
-			w->paths = gbm_plan_alloc(plan->chunk.bytes);
-		if (!w->values || (plan->functional.fn && !w->paths)) {
+		if (!plan->functional.fn)
+			continue;
+		w->values = gbm_plan_alloc(plan->chunk.item * sizeof(double));
+		w->paths = gbm_plan_alloc(plan->chunk.bytes);
+		if (!w->values || !w->paths) {
 			free_workers(workers, n);
 			return NULL;
 		}
