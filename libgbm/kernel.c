@@ -296,8 +296,8 @@ FORCE_INLINE void exp2_row(const struct step *s, const vd *x, int far,
 	for (size_t v = 0; v < LANE_VECS; v++) {
 		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
 
-		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e) :
-					  vd_mul(s->spot, e);
+		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e)
+					: vd_mul(s->spot, e);
 		vd_store(out + v * VL, e);
 	}
 }
@@ -481,8 +481,8 @@ static inline void end_group(const struct gbm_dynamics *d, enum sink sink,
 /*
  * Runs n_groups groups.  Each step's prices go to sink, or, with last_only,
  * those of the last step only.  out moves on by step_stride after each step
- * and by group_stride after each group; with take, it is p.block, which is taken
- * as soon as it is complete, and then used again.
+ * and by group_stride after each group; with take, it is p.block, which is
+ * taken as soon as it is complete, and then used again.
  */
 FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		      uint64_t n_groups, enum sink sink, int near,
@@ -582,8 +582,7 @@ static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	p.d = d;
 	begin_group(&p, group, 1);
 	for (uint64_t t = 1; t <= d->steps; t++) {
-		const struct step step =
-			make_step(&p, t, SINK_STORE, 0, out);
+		const struct step step = make_step(&p, t, SINK_STORE, 0, out);
 
 		words(&p.lanes, p.w[0], GBM_ROWS);
 		sums(p.w[0], t > 1 ? p.y : zeros, p.y);

@@ -85,8 +85,8 @@ static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 		plan->kernel->average(&plan->dynamics, first, groups, NULL,
 				      &take);
 	else
-		plan->kernel->terminal(&plan->dynamics, first, groups,
-				       NULL, &take);
+		plan->kernel->terminal(&plan->dynamics, first, groups, NULL,
+				       &take);
 }
 
 /* The callback's values of n paths; returns its code. */
