@@ -46,6 +46,6 @@ is "none of them has made a job" "$("${job_id[@]}")" \
 
 run srun --help
 like "srun --help knows the options" "$out" '--gbm-mem-cap=SIZE'
-like "all of them" "$(grep -c -- '--gbm-' <<<"$out")" '^3$'
+like "all of them" "$(grep -c '^ *--gbm-' <<<"$out")" '^3$'
 
 done_testing

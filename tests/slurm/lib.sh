@@ -98,19 +98,19 @@ usable() {
 }
 
 # settings [WORD...]: the plugin's arguments from now on, beside those of the
-# cluster; a reserve= instead of its own. Each command and each step reads them anew. The tests of a file find
-# and leave none, also when it is stopped half-way.
+# cluster; a reserve= instead of its own. Each command and each step reads them
+# anew. The tests of a file find and leave none, also when it is stopped
+# half-way.
 settings() {
   local file=$GBM_CLUSTER_DIR/etc/slurm/plugstack.conf.d/gbm.conf
   [ -e "$work/gbm.conf" ] || {
     cp "$file" "$work/gbm.conf"
     trap settings EXIT
   }
+  local edit="s|\$|${*:+ $*}|"
+  [[ "$*" != *reserve=* ]] || edit="s| reserve=[^ ]*||; $edit"
   # In one piece: a step may be reading it.
-  local own=
-  [[ "$*" != *reserve=* ]] || own=' reserve=[^ ]*'
-  sed "/^required /s|$own||; s|^required .*|&${*:+ $*}|" "$work/gbm.conf" \
-    >"$file.new" &&
+  sed "/^required /{ $edit; }" "$work/gbm.conf" >"$file.new" &&
     mv "$file.new" "$file"
 }
 
