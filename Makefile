@@ -176,7 +176,7 @@ demo: ## Install packages, build, run the main job on a private Slurm
 	@$(MAKE) --no-print-directory run-demo
 
 check: ## Install packages, build, run every test
-	@$(call deps_for,build mpi slurm test cross)
+	@$(call deps_for,build mpi slurm test cross vm)
 	@$(MAKE) --no-print-directory run-check
 
 run-demo: all
@@ -229,7 +229,7 @@ run-check-vm: all $(SLURM_HELPERS)
 	$(run_tests) vm
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) $(SLURM_HELPERS)
-	$(run_tests) unit isa build mpi slurm
+	$(run_tests) unit isa build mpi slurm vm
 
 .PHONY: need-check
 need-check:

@@ -3,4 +3,6 @@
 # Slurm 22.05 on cgroup v2, with two nodes.
 set -u
 cd "$(dirname "$0")/../.." || exit
-exec tests/vm/vm.sh run -r bookworm -- tests/vm/each.sh tests/vm/inside/smoke.t
+exec tests/vm/vm.sh run -r bookworm -- tests/vm/each.sh \
+  tests/vm/inside/smoke.t tests/slurm/cap_srun.t tests/slurm/cap_sbatch.t \
+  tests/slurm/kill_message.t
