@@ -11,6 +11,7 @@
 
 #include "plugin/spank_gbm.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
@@ -53,7 +54,7 @@ static void end_job(uint32_t job)
 	}
 	if (slurm_kill_job(job, SIGKILL, 0) != SLURM_SUCCESS)
 		slurm_error("gbm: job %u cannot be ended: %s", job,
-			    slurm_strerror(slurm_get_errno()));
+			    slurm_strerror(errno));
 }
 
 void end_everywhere(uint32_t job, uint32_t step, bool whole_job)
