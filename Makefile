@@ -149,6 +149,7 @@ FUZZ_REPLAYS := $(FUZZ_TARGETS:%=$(B)/%)
 FUZZERS := $(FUZZ_TARGETS:tests/fuzz/%=build-fuzz/%)
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
 SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
+CAMPAIGN_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/campaign/*.c))
 
 STATS_TESTS := $(addprefix $(B)/tests/stats/,normals prices)
 STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words
@@ -236,6 +237,9 @@ need-check:
 	@test -n '$(CHECK_LIBS)' || { echo 'The unit tests need Check:' \
 		'install the Debian package check ("make deps"),' \
 		'then run ./configure again.' >&2; exit 1; }
+
+campaign: all $(CAMPAIGN_HELPERS) ## Programs that take too much memory (root)
+	tests/campaign/run.sh
 
 check-long: ## Statistical quality: dieharder, 10^10 normals; hours
 	@$(call deps_for,build long)
@@ -414,7 +418,7 @@ $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 	$(Q)$(link_plain) -o $@ $< $(MPI_OBJS:%=$(B)/lib/libgbm-mc-mpi.a) \
 		$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a) $(number_libs)
 
-$(SLURM_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
+$(SLURM_HELPERS) $(CAMPAIGN_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(LIBS)
 

@@ -43,6 +43,8 @@ Needs root, and cgroup v1 or v2.
 
 GBM_KEEP=1   keep the cluster's directory with its logs, and say where it is
 GBM_BUILD    where the programs and the plugin are (default: $top/build)
+GBM_CONFIGURE  a file of this tree for the shell to read once the cluster's
+             configuration is there, and that may change it
 GBM_PLUGIN   another plugin than the one in there
 GBM_PRELOAD  libraries for all of Slurm's programs that load the plugin, such
              as the libasan.so that a sanitized one needs; what sanitizers
@@ -409,6 +411,10 @@ configure() {
 
   # systemd is not in here, and would not know the processes by their ids.
   [ -z "$(v2_mount)" ] || printf '\nIgnoreSystemd=yes\n' >>"$etc/cgroup.conf"
+
+  # For tests of other configurations.
+  # shellcheck source=/dev/null
+  [ -z "${GBM_CONFIGURE-}" ] || . "$top/$GBM_CONFIGURE"
 
   printf '127.0.0.1 localhost\n%s master\n' $MASTER_IP >"$dir/etc/hosts"
   for ((node = 1; node <= nodes; node++)); do
