@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "plugin/cap.h"
 #include "tests/unit/tree.h"
@@ -91,15 +93,6 @@ START_TEST(off)
 }
 END_TEST
 
-static void expect_data(uint64_t soft, uint64_t hard)
-{
-	struct rlimit r;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &r), 0);
-	ck_assert_uint_eq(r.rlim_cur, soft);
-	ck_assert_uint_eq(r.rlim_max, hard);
-}
-
 /* Whether there is room for SIZE bytes more, which are given back. */
 static bool has_room(size_t size)
 {
@@ -109,11 +102,52 @@ static bool has_room(size_t size)
 	return p != MAP_FAILED && munmap(p, size) == 0;
 }
 
+struct entered {
+	int result;
+	struct rlimit data;
+	bool room; /* for 80M */
+};
+
+/*
+ * What a task is left with that had LIMIT (or NULL: what this process has). In
+ * a child that does nothing else: once the limit holds, not even a sanitizer
+ * gets the memory that it needs to go on.
+ */
+static struct entered entered(struct cap_step *c, const struct rlimit *limit)
+{
+	struct entered *shared =
+		mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct entered out;
+	struct err e;
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (limit && setrlimit(RLIMIT_DATA, limit) < 0)
+			_exit(1);
+		shared->result = cap_enter(c, &e);
+		if (getrlimit(RLIMIT_DATA, &shared->data) < 0)
+			_exit(2);
+		shared->room = has_room(80 * M);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	out = *shared;
+	ck_assert_int_eq(munmap(shared, sizeof(*shared)), 0);
+	ck_assert_int_eq(out.result, 0);
+	return out;
+}
+
 START_TEST(rlimit_holds)
 {
 	char text[CAP_TEXT_MAX];
 	struct cap_step *c;
-	struct err e;
+	struct entered task;
 
 	conf.fallback = FALLBACK_RLIMIT;
 	c = placed("cgroup1/none");
@@ -124,9 +158,10 @@ START_TEST(rlimit_holds)
 			 "kept to 75M of private memory; shared memory, swap "
 			 "and the job's sum are not counted");
 	ck_assert(has_room(80 * M));
-	ck_assert_int_eq(cap_enter(c, &e), 0);
-	expect_data(75 * M, 75 * M);
-	ck_assert(!has_room(80 * M));
+	task = entered(c, NULL);
+	ck_assert_uint_eq(task.data.rlim_cur, 75 * M);
+	ck_assert_uint_eq(task.data.rlim_max, 75 * M);
+	ck_assert(!task.room);
 	expect_uncounted(c);
 	free(c);
 }
@@ -134,28 +169,24 @@ END_TEST
 
 START_TEST(rlimit_raises_nothing)
 {
-	struct rlimit lower = { 40 * M, 60 * M };
-	struct cap_step *c;
-	struct err e;
+	static const struct rlimit lower = { 40 * M, 60 * M };
+	struct cap_step *c = placed("cgroup1/none");
+	struct entered task = entered(c, &lower);
 
-	c = placed("cgroup1/none");
-	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower), 0);
-	ck_assert_int_eq(cap_enter(c, &e), 0);
-	expect_data(40 * M, 60 * M);
+	ck_assert_uint_eq(task.data.rlim_cur, 40 * M);
+	ck_assert_uint_eq(task.data.rlim_max, 60 * M);
 	free(c);
 }
 END_TEST
 
 START_TEST(rlimit_keeps_a_lower_soft_limit)
 {
-	struct rlimit lower = { 40 * M, 90 * M };
-	struct cap_step *c;
-	struct err e;
+	static const struct rlimit lower = { 40 * M, 90 * M };
+	struct cap_step *c = placed("cgroup1/none");
+	struct entered task = entered(c, &lower);
 
-	c = placed("cgroup1/none");
-	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower), 0);
-	ck_assert_int_eq(cap_enter(c, &e), 0);
-	expect_data(40 * M, 75 * M);
+	ck_assert_uint_eq(task.data.rlim_cur, 40 * M);
+	ck_assert_uint_eq(task.data.rlim_max, 75 * M);
 	free(c);
 }
 END_TEST
