@@ -118,7 +118,7 @@ run() {
   echo "$GBM_SUITE:"
   rm -rf "$log"
   mkdir -p "$log" || exit
-  "${inside[@]}" prove ${verbose:+-v} --exec "$PWD/tests/run.sh --one" "$@"
+  "${inside[@]}" prove --timer ${verbose:+-v} --exec "$PWD/tests/run.sh --one" "$@"
   status=$?
   for file in "$log"/*; do
     while read -r kind text; do

@@ -99,8 +99,17 @@ settle
 before=$(opened slurmd)
 cat >many <<END
 #!/bin/bash
+pids() {
+  pgrep -x 'slurmstepd|ld-linux.*'
+}
+# Those of the job itself, once that of the last step has ended.
+own=\$(pids | wc -l)
 stepds() {
-  for pid in \$(pgrep -x 'slurmstepd|ld-linux.*'); do
+  for ((i = 0; i < 100; i++)); do
+    [ \$(pids | wc -l) -gt \$own ] || break
+    sleep 0.1
+  done
+  for pid in \$(pids); do
     ls /proc/\$pid/fd
   done 2>/dev/null | wc -l
 }

@@ -88,15 +88,17 @@ refused "defaults above their bound" 'swap_default= is above swap_max=' \
 # About 32M where max_cap is less: this node alone knows.
 settings default_cap=100M max_cap=0.1%
 run srun hostname
-like "bounds that contradict each other on this node" "$status $err" \
-  '^1 .*gbm: plugstack.conf: (default|max)_cap= comes to .*administrator'
+is "bounds that contradict each other on this node: the job fails" "$status" 1
+like "and says why" "$err" \
+  '^gbm: plugstack.conf: (default|max)_cap= comes to .*administrator'
 settings
 ok "no node is drained for any of it" wait_for 10 all_idle
 
 # Something that holds no cap: the notes of jobs are not root's alone.
 chmod 777 "$GBM_CLUSTER_DIR/run/gbm"
 run srun --gbm-mem-cap=128M hostname
-like "a cap that cannot be kept is an error" "$status $err" '^1 .*state dir'
+is "where a cap cannot be kept, the job fails" "$status" 1
+like "and says why" "$err" '^gbm: the state directory .* is not root.s alone'
 run srun limits
 is "but not for jobs without one" "$status $err" "0 "
 settings on_error=warn
