@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "plugin/procfs.h"
+#include "plugin/sigkill.h"
 #include "plugin/sysroot.h"
 
 #include "plugin/banned.h"
@@ -313,7 +313,8 @@ void cgroup_walk(const struct cap_host *host, const char *dir,
 }
 
 struct victims {
-	pid_t self;
+	const struct cap_host *host;
+	const char *step;
 	bool kill; /* or only look for slurmstepd */
 	bool found_self;
 	unsigned n;
@@ -327,11 +328,11 @@ static bool one_process(const char *line, size_t len, void *ctx)
 	/* 0: one of another PID namespace. */
 	if (!procfs_u64(line, len, &pid) || pid <= 1 || pid > INT32_MAX)
 		return false;
-	if ((pid_t)pid == v->self) {
+	if ((pid_t)pid == v->host->self) {
 		v->found_self = true;
 		return true;
 	}
-	if (v->kill && kill((pid_t)pid, SIGKILL) == 0)
+	if (v->kill && sigkill_in(v->host->root, (pid_t)pid, v->step) == 0)
 		v->n++;
 	return false;
 }
@@ -354,7 +355,7 @@ static void kill_here(const struct cap_host *host, const char *dir, void *ctx)
 
 bool cgroup_kill_all(const struct cap_host *host, const char *dir)
 {
-	struct victims v = { .self = host->self };
+	struct victims v = { .host = host, .step = dir };
 	bool some = false;
 
 	for (int i = 0; i < KILL_ROUNDS; i++) {

@@ -344,7 +344,9 @@ struct tree {
 	uint64_t pid; /* of one process in there */
 	uid_t uid;
 	bool all;
-	int (*end)(pid_t pid); /* NULL: not yet */
+	const char *path; /* of all of it */
+	/* NULL: not yet */
+	int (*end)(int root, pid_t pid, const char *dir);
 };
 
 static bool remove_cgroup(const char *name, void *ctx);
@@ -357,7 +359,7 @@ static bool see_process(const char *line, size_t len, void *ctx)
 		t->pid = 0;
 	if (t->end && t->pid &&
 	    (t->all || runs_as(t->root, t->pid, t->uid) > 0))
-		(void)t->end((pid_t)t->pid);
+		(void)t->end(t->root, (pid_t)t->pid, t->path);
 	return false;
 }
 
@@ -391,12 +393,15 @@ static bool remove_cgroup(const char *name, void *ctx)
 
 /* Slurm's own removal may still be under way, or a process dying. */
 int leftovers_cgroup(int root, const char *dir, uid_t uid, bool all,
-		     int (*end)(pid_t), struct err *e)
+		     int (*end)(int root, pid_t pid, const char *dir),
+		     struct err *e)
 {
 	static const struct timespec nap = { 0, NAP_NS };
 	char parent[PROCFS_PATH_MAX], path[64], name[64];
 	size_t above = procfs_above(dir, strlen(dir), 1, 1);
-	struct tree tree = { .root = root, .uid = uid, .all = all };
+	struct tree tree = {
+		.root = root, .uid = uid, .all = all, .path = dir
+	};
 	ssize_t n;
 	int fd;
 

@@ -53,12 +53,13 @@ const char *leftovers_text(const struct leftovers *l,
 
 /*
  * The cgroup DIR of a job that has ended: removed if it is there. What of it
- * runs on for a second is ended by END, which is kill(PID, SIGKILL), but for
- * tests: UID's processes, or, with ALL, Slurm's own as well. Returns 0 when the
+ * runs on for a second is ended by END, which is sigkill_in(), but for tests:
+ * UID's processes, or, with ALL, Slurm's own as well. Returns 0 when the
  * cgroup is gone; -1 and a sentence that names what is in it if it still is
  * after two seconds.
  */
 int leftovers_cgroup(int root, const char *dir, uid_t uid, bool all,
-		     int (*end)(pid_t), struct err *e);
+		     int (*end)(int root, pid_t pid, const char *dir),
+		     struct err *e);
 
 #endif

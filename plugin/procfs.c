@@ -126,6 +126,22 @@ bool procfs_split(struct span path, uint32_t job, size_t *job_len,
 	return false;
 }
 
+bool procfs_is_in(const char *line, size_t len, const char *dir)
+{
+	struct span rest = { line, len }, field;
+	size_t dir_len = strlen(dir), above = procfs_above(dir, dir_len, 1, 2);
+	const char *tail = dir + above;
+	size_t tail_len = dir_len - above;
+
+	if (above == 0 || !cut(&rest, ':', &field) || !cut(&rest, ':', &field))
+		return false;
+	for (; rest.at && rest.len >= tail_len; rest.at++, rest.len--)
+		if (memcmp(rest.at, tail, tail_len) == 0 &&
+		    (rest.len == tail_len || rest.at[tail_len] == '/'))
+			return true;
+	return false;
+}
+
 /* The kernel writes space, tab, newline and backslash as \ooo. */
 static bool unescape(struct span in, char *out, size_t size)
 {

@@ -45,6 +45,13 @@ int procfs_cgroup(const char *text, size_t len, const char *controller,
 bool procfs_split(struct span path, uint32_t job, size_t *job_len,
 		  size_t *step_len);
 
+/*
+ * Whether LINE of /proc/PID/cgroup (without its newline) is of a process in the
+ * cgroup that is found at DIR, or below it. By the last two components of DIR,
+ * as those before them depend on where the hierarchy is mounted.
+ */
+bool procfs_is_in(const char *line, size_t len, const char *dir);
+
 /* One line of /proc/PID/mountinfo that mounts a cgroup hierarchy. */
 struct procfs_mount {
 	char root[PROCFS_PATH_MAX];  /* cgroup that appears at POINT */

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <slurm/slurm.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include "plugin/guard.h"
 #include "plugin/leftovers.h"
 #include "plugin/roster.h"
+#include "plugin/sigkill.h"
 #include "plugin/sysroot.h"
 
 #include "plugin/banned.h"
@@ -230,11 +230,6 @@ static int leave_roster(const struct hook *h)
 	return rc;
 }
 
-static int end_process(pid_t pid)
-{
-	return kill(pid, SIGKILL);
-}
-
 /*
  * Slurm does not tell where it was; a name is composed only to look for it.
  * Returns 1 and DIR, or 0.
@@ -277,7 +272,7 @@ static int job_end(const struct hook *h)
 	 * what it started runs on for ever. */
 	if (cgroup_of_job(h, cgroup) &&
 	    leftovers_cgroup(h->root, cgroup, h->uid,
-			     !leftovers_has_stepd(h->root, h->job), end_process,
+			     !leftovers_has_stepd(h->root, h->job), sigkill_in,
 			     &e) < 0) {
 		log_error(h, &e);
 		rc = -1;

@@ -261,6 +261,18 @@ static void procs(const char *dir, pid_t a, pid_t b)
 	tree_put(dir, "cgroup.procs", file);
 }
 
+/* Where /proc says that PID is. */
+static void is_in(pid_t pid, const char *cgroup)
+{
+	char dir[64], line[128];
+
+	snprintf(dir, sizeof(dir), "proc/%d", (int)pid);
+	make_dir(dir);
+	snprintf(line, sizeof(line), "4:memory:/slurm_pi1/uid_1000/%s\n0::/\n",
+		 cgroup);
+	tree_put(dir, "cgroup", line);
+}
+
 START_TEST(kills_all_but_slurmstepd)
 {
 	struct cap_step *c = capped();
@@ -268,6 +280,9 @@ START_TEST(kills_all_but_slurmstepd)
 	int status;
 
 	make_dir(STEP "/task_1/a");
+	is_in(task, "job_17/step_0/task_0");
+	is_in(child, "job_17/step_0/task_1/a");
+	is_in(slurms, "job_17/step_0");
 	procs(STEP, slurms, STEPD);
 	procs(STEP "/task_0", task, 0);
 	procs(STEP "/task_1/a", child, 0);
@@ -279,6 +294,41 @@ START_TEST(kills_all_but_slurmstepd)
 	ck_assert_int_eq(waitpid(slurms, &status, WNOHANG), 0);
 	ck_assert_int_eq(kill(slurms, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(slurms, &status, 0), slurms);
+	ck_assert(!cap_kill_all(c));
+	free(c);
+}
+END_TEST
+
+/*
+ * Numbers whose processes have ended since cgroup.procs was read, and which
+ * others have by now.
+ */
+START_TEST(numbers_that_others_have)
+{
+	static const char *const elsewhere[] = {
+		"job_17/step_1/task_0",
+		"job_18/step_0/task_0",
+		"job_17/step_01",
+		"job_17",
+	};
+	struct cap_step *c = capped();
+	pid_t pids[4];
+	int status;
+
+	for (int i = 0; i < 4; i++) {
+		pids[i] = sleeper();
+		is_in(pids[i], elsewhere[i]);
+	}
+	procs(STEP, pids[0], pids[1]);
+	procs(STEP "/task_0", pids[2], pids[3]);
+	ck_assert(!cap_kill_all(c));
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(waitpid(pids[i], &status, WNOHANG), 0);
+		ck_assert_int_eq(kill(pids[i], SIGKILL), 0);
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+	}
+	/* And one that nobody has. */
+	procs(STEP "/task_0", pids[2], pids[3]);
 	ck_assert(!cap_kill_all(c));
 	free(c);
 }
@@ -335,6 +385,7 @@ int main(void)
 	tcase_add_test(tc, advice);
 	tcase_add_test(tc, limit_above_all_jobs);
 	tcase_add_test(tc, kills_all_but_slurmstepd);
+	tcase_add_test(tc, numbers_that_others_have);
 	tcase_add_test(tc, reports);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);

@@ -340,8 +340,10 @@ END_TEST
 
 static pid_t ended;
 
-static int end(pid_t pid)
+static int end(int at, pid_t pid, const char *dir)
 {
+	ck_assert_int_eq(at, root);
+	ck_assert_str_eq(dir, "cg/job_17");
 	ended = pid;
 	return 0;
 }

@@ -52,6 +52,33 @@ START_TEST(cgroup_lines)
 }
 END_TEST
 
+static bool is_in(const char *line, const char *dir)
+{
+	return procfs_is_in(line, strlen(line), dir);
+}
+
+START_TEST(where_a_process_is)
+{
+#define DIR "sys/fs/cgroup/memory" JOB
+	ck_assert(is_in("4:memory:" JOB "/step_0", DIR "/step_0"));
+	ck_assert(is_in("4:memory:" JOB "/step_0/task_0", DIR "/step_0"));
+	ck_assert(is_in("4:memory:" JOB "/step_0/task_0", DIR));
+	ck_assert(is_in("0::/job_17/step_0", DIR "/step_0"));
+	ck_assert(is_in("0::/../../job_17/step_0/a", DIR "/step_0"));
+	ck_assert(!is_in("4:memory:" JOB "/step_01", DIR "/step_0"));
+	ck_assert(!is_in("4:memory:" JOB "/step_1/task_0", DIR "/step_0"));
+	ck_assert(!is_in("4:memory:" JOB "8/step_0", DIR "/step_0"));
+	ck_assert(!is_in("4:memory:" JOB, DIR "/step_0"));
+	ck_assert(!is_in("4:memory:/step_0", DIR "/step_0"));
+	ck_assert(!is_in("4:/job_17/step_0:/", DIR "/step_0"));
+	ck_assert(!is_in("/job_17/step_0", DIR "/step_0"));
+	ck_assert(!is_in("", DIR));
+	ck_assert(!is_in("4:memory:/a/b", "a/b"));
+	ck_assert(!is_in("4:memory:/", "/"));
+	ck_assert(!is_in("4:memory:/", ""));
+}
+END_TEST
+
 /* A directory of the user's named with newlines must not pass for a line. */
 START_TEST(cgroup_forged)
 {
@@ -455,6 +482,7 @@ int main(void)
 	TCase *tc = tcase_create("procfs");
 
 	tcase_add_test(tc, cgroup_lines);
+	tcase_add_test(tc, where_a_process_is);
 	tcase_add_test(tc, cgroup_forged);
 	LOOP(tc, split, splits);
 	tcase_add_test(tc, split_largest_job);
