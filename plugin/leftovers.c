@@ -89,11 +89,24 @@ struct stepd {
 	bool found;
 };
 
-/* It calls itself "slurmstepd: [17.batch]", as a user's process could. */
+/* The one argument of TEXT is slurmstepd's file. Others that Slurm starts of
+ * it, for the prolog or to keep a scope, have more. */
+static bool is_untitled(const char *text, size_t len)
+{
+	const char *slash = strrchr(text, '/');
+
+	return strlen(text) + 1 == len &&
+	       strcmp(slash ? slash + 1 : text, "slurmstepd") == 0;
+}
+
+/*
+ * It calls itself "slurmstepd: [17.batch]", as a user's process could. One that
+ * has just been started does not yet: whose it is is not known.
+ */
 static bool is_stepd(const char *name, void *ctx)
 {
 	struct stepd *s = ctx;
-	char path[64], text[64];
+	char path[64], text[PROCFS_PATH_MAX];
 	uint64_t pid;
 	ssize_t n = -1;
 	int fd;
@@ -109,7 +122,8 @@ static bool is_stepd(const char *name, void *ctx)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	s->found = strncmp(text, s->title, strlen(s->title)) == 0 &&
+	s->found = (strncmp(text, s->title, strlen(s->title)) == 0 ||
+		    is_untitled(text, (size_t)n)) &&
 		   runs_as(s->root, pid, 0) != 0;
 	return s->found;
 }

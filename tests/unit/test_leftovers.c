@@ -335,6 +335,42 @@ START_TEST(stepds)
 	ck_assert(!leftovers_has_stepd(root, 1));
 	ck_assert(!leftovers_has_stepd(root, 7));
 	ck_assert(!leftovers_has_stepd(root, 18));
+	put("proc/50/cmdline", "slurmstepd: [170.batch]");
+	ck_assert(!leftovers_has_stepd(root, 17));
+	put("proc/50/cmdline", "slurmstepd: [17.0 stepmgr]");
+	ck_assert(leftovers_has_stepd(root, 17));
+}
+END_TEST
+
+static void arguments(const char *path, const char *args, size_t len)
+{
+	int fd = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, args, len), (ssize_t)len);
+	close(fd);
+}
+
+/* Any job's: slurmd has just started it. */
+START_TEST(stepd_without_a_title)
+{
+#define ARGS(text) arguments("proc/50/cmdline", text, sizeof(text))
+	process("50", "S (sleeping)", "0\t0\t0\t0");
+	ARGS("/usr/sbin/slurmstepd");
+	ck_assert(leftovers_has_stepd(root, 17));
+	ARGS("/usr/sbin/slurmstepd\0infinity");
+	ck_assert(!leftovers_has_stepd(root, 17));
+	ARGS("/usr/sbin/slurmstepd\0spank\0epilog");
+	ck_assert(!leftovers_has_stepd(root, 17));
+	ARGS("/usr/sbin/slurmd");
+	ck_assert(!leftovers_has_stepd(root, 17));
+	ARGS("/slurmstepd");
+	ck_assert(leftovers_has_stepd(root, 17));
+	ARGS("stepd");
+	ck_assert(!leftovers_has_stepd(root, 17));
+	put("proc/50/status", "State:\tS\nUid:\t1000\t1000\t1000\t1000\n");
+	ARGS("/usr/sbin/slurmstepd");
+	ck_assert(!leftovers_has_stepd(root, 17));
 }
 END_TEST
 
@@ -411,6 +447,7 @@ int main(void)
 	tcase_add_test(tc, segments);
 	tcase_add_test(tc, processes);
 	tcase_add_test(tc, stepds);
+	tcase_add_test(tc, stepd_without_a_title);
 	tcase_add_test(tc, cgroups);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
