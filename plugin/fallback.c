@@ -72,7 +72,7 @@ static uint64_t share(uint64_t cap, uint32_t n_tasks)
 static int rlimit_enter(uint64_t cap, uint32_t n_tasks, struct err *e)
 {
 	rlim_t most = (rlim_t)share(cap, n_tasks);
-	struct rlimit r;
+	struct rlimit r, now;
 
 	if (cap == NO_CAP)
 		return 0;
@@ -86,6 +86,9 @@ static int rlimit_enter(uint64_t cap, uint32_t n_tasks, struct err *e)
 	if (setrlimit(RLIMIT_DATA, &r) < 0)
 		return err_set(e, "its RLIMIT_DATA cannot be set: %s",
 			       strerror(errno));
+	if (getrlimit(RLIMIT_DATA, &now) < 0 || now.rlim_max > most ||
+	    now.rlim_cur > most)
+		return err_set(e, "its RLIMIT_DATA was set, but does not hold");
 	return 0;
 }
 
