@@ -156,6 +156,22 @@ static ssize_t read_cgroup(const struct cap_host *host, pid_t pid, char *text,
 	return sysroot_read(host->root, path, text, size);
 }
 
+/* Of which /proc tells no cgroup, though it tells of slurmstepd otherwise. */
+static bool has_no_cgroups(const struct cap_host *host)
+{
+	char path[64], text[1];
+	int fd;
+
+	if (read_cgroup(host, host->self, text, sizeof(text)) != -ENOENT)
+		return false;
+	snprintf(path, sizeof(path), "proc/%jd/mountinfo",
+		 (intmax_t)host->self);
+	fd = sysroot_open(host->root, path, O_RDONLY);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* The path of PID in the hierarchy of CONTROLLER, in TEXT: 1, 0 or -1. */
 static int cgroup_of(const struct cap_host *host, pid_t pid,
 		     const char *controller, char *text, size_t size,
@@ -164,9 +180,9 @@ static int cgroup_of(const struct cap_host *host, pid_t pid,
 	ssize_t n = read_cgroup(host, pid, text, size);
 	int rc;
 
-	/* A kernel without cgroups, unless the process alone is missing. */
-	if (n == -ENOENT &&
-	    read_cgroup(host, host->self, text, size) == -ENOENT)
+	/* A kernel without cgroups, unless the process alone is missing, or
+	 * all of /proc. */
+	if (n == -ENOENT && has_no_cgroups(host))
 		return 0;
 	if (n < 0)
 		return err_set(e, "cannot read /proc/%jd/cgroup: %s",

@@ -191,6 +191,27 @@ START_TEST(rlimit_keeps_a_lower_soft_limit)
 }
 END_TEST
 
+/* In the place of libc's, which is not asked where the kernel does nothing. */
+static bool setrlimit_is_deaf;
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return setrlimit_is_deaf ? 0 : prlimit(0, resource, limit, NULL);
+}
+
+START_TEST(rlimit_is_read_back)
+{
+	struct cap_step *c = placed("cgroup1/none");
+	struct err e;
+
+	setrlimit_is_deaf = true;
+	ck_assert_int_eq(cap_enter(c, &e), -1);
+	ck_assert_str_eq(e.text, "job 17 on pi1: its RLIMIT_DATA was set, but "
+				 "does not hold");
+	free(c);
+}
+END_TEST
+
 /* A job that has only a swap policy. */
 START_TEST(rlimit_without_a_cap)
 {
@@ -235,6 +256,26 @@ START_TEST(kernel_without_cgroups)
 			 "on pi1 there is no memory cgroup: each process is "
 			 "kept to 150M of private memory; shared memory, swap "
 			 "and the job's sum are not counted");
+	free(c);
+}
+END_TEST
+
+/* Which says nothing of cgroups. */
+START_TEST(no_proc)
+{
+	struct cap_step *c = calloc(1, cap_size(1));
+
+	ck_assert_ptr_nonnull(c);
+	host.root = tree_open("cgroup1/none");
+	host.self = STEPD;
+	tree_remove("proc/4000/cgroup");
+	tree_remove("proc/4000/mountinfo");
+	tree_remove("proc/4242/cgroup");
+	cap_init(c, &host, &conf, "pi1", 17, 1, &job, &job);
+	cap_place(c, 0, TASK);
+	ck_assert_str_eq(cap_verdict(c, 0),
+			 "job 17 on pi1: cannot read /proc/4242/cgroup: No "
+			 "such file or directory");
 	free(c);
 }
 END_TEST
@@ -308,8 +349,10 @@ int main(void)
 	tcase_add_test(tc, rlimit_holds);
 	tcase_add_test(tc, rlimit_raises_nothing);
 	tcase_add_test(tc, rlimit_keeps_a_lower_soft_limit);
+	tcase_add_test(tc, rlimit_is_read_back);
 	tcase_add_test(tc, rlimit_without_a_cap);
 	tcase_add_test(tc, kernel_without_cgroups);
+	tcase_add_test(tc, no_proc);
 	tcase_add_test(tc, v2_without_memory);
 	tcase_add_test(tc, nothing_to_notice);
 	tcase_add_test(tc, warned_of);

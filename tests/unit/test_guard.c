@@ -207,6 +207,8 @@ END_TEST
 
 START_TEST(cannot_be_had)
 {
+	never("cannot read /proc/4000/cgroup");
+	put("proc/4000", "mountinfo", "22 1 0:21 / / rw - ext4 root rw\n");
 	never("memory controller");
 	v2_slurmd("/system.slice/slurmd.service");
 	put(V2, "cgroup.controllers", "cpuset cpu io pids\n");
