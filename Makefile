@@ -148,7 +148,8 @@ FUZZ_TARGETS := $(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_REPLAYS := $(FUZZ_TARGETS:%=$(B)/%)
 FUZZERS := $(FUZZ_TARGETS:tests/fuzz/%=build-fuzz/%)
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
-SLURM_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/slurm/*.c))
+SLURM_HELPERS := $(patsubst %.c,$(B)/%,\
+	$(filter-out $(if $(SLURM_VERSION),,%/forge.c),$(wildcard tests/slurm/*.c)))
 CAMPAIGN_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/campaign/*.c))
 
 STATS_TESTS := $(addprefix $(B)/tests/stats/,normals prices)
@@ -417,6 +418,11 @@ $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(MPI_OBJS:%=$(B)/lib/libgbm-mc-mpi.a) \
 		$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a) $(number_libs)
+
+# One of them speaks to Slurm itself.
+$(B)/tests/slurm/forge.o: private dir_cppflags += $(SLURM_CPPFLAGS)
+$(B)/tests/slurm/forge: private LIBS += -lslurm \
+	$(patsubst %/include,-L%/lib,$(filter-out -isystem,$(SLURM_CPPFLAGS)))
 
 $(SLURM_HELPERS) $(CAMPAIGN_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)

@@ -5,6 +5,24 @@
 -- same --mem, whatever it was submitted with. cli_filter.lua does so at the
 -- user's end, and tells why it is a good thing; README.md, which to use.
 
+-- It also keeps a user from taking nodes away from everybody. slurmd starts a
+-- job's prolog with the options of Slurm's plugins as variables; the kernel
+-- starts nothing with one of 128 KiB, or with some MiB of them together, and
+-- Slurm drains a node whose prolog fails, then the next. srun and sbatch do not
+-- let such options pass, but a program of the user's own need not ask them.
+local OPTIONS_MAX = 32768
+
+local function has_too_many_options(job)
+	local bytes = 0
+	for i = 0, (job.spank_job_env_size or 0) - 1 do
+		bytes = bytes + #(job.spank_job_env[i] or "") + 16
+		if bytes > OPTIONS_MAX then
+			return true
+		end
+	end
+	return false
+end
+
 -- The MB of a size as --gbm-mem-cap has it: 1500, 1500M, 1.5G. Rounded up,
 -- since Slurm knows whole MB only. Nothing for anything else: "80%" and "max"
 -- are known on the node alone, and a wrong spelling is for the node to refuse.
@@ -28,6 +46,12 @@ local function cap_of(job)
 end
 
 function slurm_job_submit(job, partitions, uid)
+	if has_too_many_options(job) then
+		slurm.log_user("gbm: the options of Slurm's plugins are longer " ..
+			"than any can be")
+		return slurm.ERROR
+	end
+
 	local cap, mem = cap_of(job), job.min_mem_per_node
 
 	-- Somebody who counts by core knows why.

@@ -16,7 +16,7 @@ rules() {
 plugin/.* | <gbm-mc/.*|"(\.\./)?(libgbm|examples|tests)/.* | the plugin is root's: nothing of the library in it
 libgbm/.* | "(\.\./)?(plugin|examples|tests)/.* | the library knows neither plugin nor programs
 examples/.* | "(\.\./)?(plugin|libgbm|tests)/.* | programs use the public headers, as users do
-(?!plugin/spank_[a-z]*\.[ch]$).* | <slurm/.* | the hooks alone see Slurm's headers
+(?!(plugin/spank_[a-z]*\.[ch]|tests/slurm/forge\.c)$).* | <slurm/.* | the hooks alone see Slurm's headers
 (?!(libgbm/mpi\.c|libgbm/include/gbm-mc/mpi\.h|examples/(gbm_sim|[^/]*_mpi)\.c|bench/scale\.c|tests/.*)$).* | <(mpi|gbm-mc/mpi)\.h> | MPI is in libgbm_mpi and the programs over it
 libgbm/mpi\.c | "(?!config\.h").* | libgbm_mpi stands on the public headers
 libgbm/include/.* | ".* | public headers include public headers
