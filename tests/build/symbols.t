@@ -20,6 +20,11 @@ called() {
   nm -u "$1" | awk '$1 == "U" { print $2 }' | sort -u
 }
 
+# imported FILE: what it takes from elsewhere when it is loaded.
+imported() {
+  nm -D --undefined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }'
+}
+
 exports_its_map() {
   diff <(map_names "$2") <(exported "$1")
 }
@@ -41,6 +46,13 @@ never='^_?(_?exit|_Exit|quick_exit|abort|raise|assert_fail|_assert_fail|signal'
 never+='|sigaction|std(out|err)|perror|puts|putchar|v?printf|v?fprintf|v?dprintf'
 never+='|_v?f?printf_chk|gsl_set_error_handler.*|setlocale)$'
 
+# Whatever gets memory, or a process, for its caller.
+allocates='^_*([mc]alloc|realloc(array)?|aligned_alloc|posix_memalign|memalign'
+allocates+='|p?valloc|strn?dup|v?asprintf(_chk)?|getline|getdelim|open_memstream'
+allocates+='|f(d?open|reopen)(64)?|(fd)?opendir|scandir(at)?(64)?'
+allocates+='|fts_open|nftw(64)?|glob(64)?|realpath|getpw.*|getgr.*|getaddrinfo'
+allocates+='|setlocale|dlopen|v?fork|clone|popen|system|exec[a-z]*|posix_spawnp?)$'
+
 # library NAME MAP
 library() {
   local so=$lib/$1.so.0
@@ -53,6 +65,9 @@ library() {
 }
 
 # What the tests above rest on.
+ok "the other pattern knows calls that allocate" \
+  eval 'printf "%s\n" malloc __strdup opendir fopen64 openat64 write |
+    grep -cE "$allocates" | grep -x 4'
 ok "the pattern knows a call that prints" \
   eval 'printf "%s\n" __printf_chk stderr abort | grep -cE "$never" | grep -x 3'
 if [ -e "$lib/libgbm-mc.so.0" ]; then
@@ -75,7 +90,13 @@ if [ -e "$GBM_BUILD/plugin/spank_gbm.so" ]; then
   ok "the plugin exports its hooks only" none exported \
     "$GBM_BUILD/plugin/spank_gbm.so" -v \
     '^(slurm_spank_[a-z_]*|(spank_)?plugin_(name|type|version))$'
+  # As root it allocates nothing, and asks nobody to who might block or start
+  # something.
+  ok "the plugin neither allocates nor starts anything" none imported \
+    "$GBM_BUILD/plugin/spank_gbm.so" "$allocates"
 else
   skip "the plugin exports its hooks only" "there are no Slurm headers"
+  skip "the plugin neither allocates nor starts anything" \
+    "there are no Slurm headers"
 fi
 done_testing
