@@ -25,7 +25,7 @@ die() {
 usage() {
   cat <<END
 usage: vm.sh build [-r RELEASE]
-       vm.sh run [-r RELEASE] [-s SLURM] [-m MB] [-t SECONDS] --
+       vm.sh run [-r RELEASE] [-s SLURM] [-m MB] [-t SECONDS] [-d] --
                  COMMAND [ARGUMENT...]
 
 build   makes the image of a machine, if it is not there yet, and prints the
@@ -39,6 +39,8 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
              the default), systemd (one node, Debian's own services), none
 -m MB        the machine's memory (default: 2048)
 -t SECONDS   a machine that runs longer is stopped (default: 900)
+-d           the disk, with the swap on it, is as slow as an SD card: 40 MB/s
+             and 1500 accesses a second for reading, 20 and 500 for writing
 
 GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm)
 GBM_BUILD      where the programs and the plugin are (default: $top/build)
@@ -167,8 +169,11 @@ need() {
 
 # pack BUILD FILE COMMAND...: what the machine finds in /gbm.
 pack() {
-  local build=$1 file=$2 dir=${2%/*}
+  local build=$1 file=$2 dir=${2%/*} part parts=(bin lib plugin)
   shift 2
+  for part in tests/slurm tests/campaign; do
+    [ ! -d "$build/$part" ] || parts+=("$part")
+  done
   {
     echo "slurm=$slurm"
     printf 'command=('
@@ -177,18 +182,22 @@ pack() {
   } >"$dir/job" &&
     tar -cf "$file" -C "$top" tests slurm-config -C "$dir" job &&
     tar -rf "$file" --transform='flags=r;s,^,build/,' -C "$build" \
-      --exclude='*.[ado]' bin lib plugin tests/slurm
+      --exclude='*.[ado]' "${parts[@]}"
 }
 
 run() {
-  local mb=2048 seconds=900 slurm=cluster option OPTIND=1
+  local mb=2048 seconds=900 slurm=cluster slow='' option OPTIND=1
   release=bookworm
-  while getopts :r:s:m:t:h option; do
+  while getopts :r:s:m:t:dh option; do
     case $option in
     r) release=$OPTARG ;;
     s) slurm=$OPTARG ;;
     m) mb=$OPTARG ;;
     t) seconds=$OPTARG ;;
+    d)
+      slow=,throttling.bps-read=40000000,throttling.iops-read=1500
+      slow+=,throttling.bps-write=20000000,throttling.iops-write=500
+      ;;
     h)
       usage
       exit
@@ -237,7 +246,7 @@ run() {
     -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "root=/dev/vda rw \
 console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no5lvl \
 systemd.unit=gbm.service systemd.show_status=no" \
-    -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe" \
+    -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe$slow" \
     -drive "file=$dir/payload,if=virtio,format=raw" \
     -serial "file:$dir/console" \
     -chardev "file,id=out,path=$dir/out" \
