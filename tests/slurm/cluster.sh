@@ -526,6 +526,8 @@ node() {
       die $EX_SOFTWARE "cannot make the cgroup of node0$node"
     export INVOCATION_ID=1
   fi
+  # As in slurmd.service; jobs that lock memory inherit it.
+  ulimit -l unlimited
   hostname "node0$node" && ip link set lo up &&
     "${outside[@]}" ip link add "node0$node" type veth \
       peer name eth0 netns $$ &&
