@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Does the node still answer? Ten times a second, reads what a shell would
- * need (a program file) and writes to memory of its own, as any service does;
- * every second it also starts a program. Upon SIGTERM it prints the longest
- * time in milliseconds from one beat to the next, and ends.
+ * Does the node still answer? Ten times a second, does what any service does:
+ * writes to memory that it has, takes new memory and gives it back, and reads
+ * from the disk; every second it also starts a program, and every five seconds
+ * it says on stderr that it is alive. Upon SIGTERM it prints the longest time in
+ * milliseconds from one beat to the next, less what a beat ought to take, and
+ * ends.
  */
-#define _GNU_SOURCE /* clock_nanosleep */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, posix_fadvise */
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BEAT_MS	  100
+#define PAGE	  4096
 #define MEMORY	  (2 << 20)
+#define FILE_SIZE (1 << 20)
+
+#define EVERY_SECOND (1000 / BEAT_MS)
+#define SIGN_OF_LIFE (5 * EVERY_SECOND)
 
 extern char **environ;
 
@@ -38,38 +48,87 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void start_a_program(void)
+/* A file on the disk, without a name, that is in nobody's cache. */
+static int temporary(void)
+{
+	char name[] = "heartbeat.XXXXXX", page[PAGE];
+	int fd = mkstemp(name);
+
+	if (fd < 0 || unlink(name) < 0)
+		return -1;
+	memset(page, 'x', sizeof(page));
+	for (int i = 0; i < FILE_SIZE / PAGE; i++)
+		if (write(fd, page, PAGE) != PAGE)
+			return -1;
+	if (fsync(fd) < 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) != 0)
+		return -1;
+	return fd;
+}
+
+static bool read_disk(int fd, unsigned int n)
+{
+	off_t at = (off_t)(n % (FILE_SIZE / PAGE)) * PAGE;
+	char page[PAGE];
+
+	return posix_fadvise(fd, at, PAGE, POSIX_FADV_DONTNEED) == 0 &&
+	       pread(fd, page, PAGE, at) == PAGE;
+}
+
+static void touch(char *memory)
+{
+	for (size_t i = 0; i < MEMORY; i += PAGE)
+		memory[i]++;
+}
+
+static bool take_new(void)
+{
+	char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	touch(memory);
+	return munmap(memory, MEMORY) == 0;
+}
+
+static bool start_a_program(void)
 {
 	char name[] = "true";
 	char *args[] = { name, NULL };
 	pid_t pid;
+	int status;
 
-	if (posix_spawnp(&pid, name, NULL, NULL, args, environ) == 0)
-		waitpid(pid, NULL, 0);
+	return posix_spawnp(&pid, name, NULL, NULL, args, environ) == 0 &&
+	       waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 int main(void)
 {
 	static char memory[MEMORY];
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_RESTART };
 	const struct timespec beat = { 0, BEAT_MS * 1000000L };
 	int64_t last, longest = 0;
+	int fd = temporary();
 
+	if (fd < 0) {
+		perror("heartbeat: no file");
+		return 1;
+	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	last = now_ms();
 	for (unsigned int n = 0; !stop; n++) {
-		char page[4096];
 		int64_t now;
-		int fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
 
-		if (fd < 0 || read(fd, page, sizeof(page)) <= 0)
+		touch(memory);
+		if (!take_new() || !read_disk(fd, n) ||
+		    (n % EVERY_SECOND == 0 && !start_a_program())) {
+			perror("heartbeat: the node does not do its work");
 			return 1;
-		close(fd);
-		for (size_t i = 0; i < sizeof(memory); i += sizeof(page))
-			memory[i]++;
-		if (n % (1000 / BEAT_MS) == 0)
-			start_a_program();
+		}
+		if (n % SIGN_OF_LIFE == 0)
+			fputs("# alive\n", stderr);
 		nanosleep(&beat, NULL);
 		now = now_ms();
 		if (now - last - BEAT_MS > longest)
