@@ -10,7 +10,7 @@
 #                      are parts of gbm_sim
 #   tests/unit/test_*.c     a Check program each
 #   tests/fuzz/fuzz_*.c     one for `make fuzz`, and one that replays its corpus
-#   tests/{mpi,slurm,stats}/*.c   programs that the tests there run
+#   tests/{mpi,slurm,campaign,stats}/*.c   programs that the tests there run
 #   bench/peer_*       a program each, made to be fast whatever that takes
 #
 # BUILD=DIR, SANITIZE=address,undefined, WERROR=1 and V=1 (print the commands)
@@ -150,7 +150,8 @@ FUZZERS := $(FUZZ_TARGETS:tests/fuzz/%=build-fuzz/%)
 MPI_HELPERS := $(if $(MPICC),$(patsubst %.c,$(B)/%,$(wildcard tests/mpi/*.c)))
 SLURM_HELPERS := $(patsubst %.c,$(B)/%,\
 	$(filter-out $(if $(SLURM_VERSION),,%/forge.c),$(wildcard tests/slurm/*.c)))
-CAMPAIGN_HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/campaign/*.c))
+CAMPAIGN_HELPERS := $(patsubst %.c,$(B)/%,$(filter-out $(if $(MPICC),,%_mpi.c),\
+	$(wildcard tests/campaign/*.c)))
 
 STATS_TESTS := $(addprefix $(B)/tests/stats/,normals prices)
 STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words
@@ -314,7 +315,9 @@ $(B)/libgbm/kernel_%.o: libgbm/kernel.c $(B)/flags
 	$(Q)$(compile_plain) -DGBM_KERNEL_ISA=$* \
 		'-DGBM_VEC_HEADER="vec_$*.h"' $(ISA_CFLAGS_$*) -o $@ $<
 
+campaign_mpi := $(filter %_mpi,$(CAMPAIGN_HELPERS))
 mpi_made := $(MPI_OBJS) $(B)/lib/$(MPI_FILE) $(MPI_HELPERS) $(MPI_PROGRAMS) \
+	$(campaign_mpi) $(campaign_mpi:%=%.o) \
 	$(B)/bench/scale_mpi $(B)/bench/scale_mpi.o \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/examples/%.o) \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/installed/%)

@@ -3,6 +3,11 @@
 #
 # Sourced by tests/slurm/cluster.sh, whose put() and $conf and $etc it uses:
 # the node as GBM_CAMPAIGN=none, mem or plugin says.
+
+# Half of the machine's memory, the default, would itself be the limit of a row.
+mount -o remount,size=4G /dev/shm ||
+  die "$EX_UNAVAILABLE" "/dev/shm cannot be made larger"
+
 case $GBM_CAMPAIGN in
 none) # Cores are handed out and nothing else, as Slurm has it by itself.
   put "$conf" SelectTypeParameters=CR_Core_Memory SelectTypeParameters=CR_Core

@@ -4,48 +4,62 @@
 # What a node does under programs that take too much memory. Runs inside a
 # cluster, on the node, and prints one line per row and repetition, with tabs:
 #
-#   ROW WITH GAP_MS NEXT_MS DAEMONS MESSAGE MEMORY STATUS VERDICT
+#   WITH ROW GAP_MS NEXT_MS DAEMONS MESSAGE BACK_MS STATE VERDICT
 #
-# README.md in this folder says what the columns are.
+# and lines that begin with # about them. README.md in this folder says what the
+# columns are.
 
 set -u
 
 usage() {
   cat >&2 <<END
-usage: rows.sh [-n TIMES] [-c CAP_MB] [-m HOG_MB] [-g GAP_MS]
+usage: rows.sh [-n TIMES] [-c CAP_MB] [-m HOG_MB] [-g GAP_MS] [-l]
                none|mem|plugin [ROW...]
 
 Runs the rows (default: all) without any limit, with Slurm's --mem, or with
---gbm-mem-cap. Run it in a cluster only: tests/campaign/run.sh does.
+--gbm-mem-cap. Run it in a cluster only: tests/campaign/run.sh does. With -l a
+sign of life is printed every five seconds. Ends with 75 when the node is lost
+for other rows.
 END
   exit 64
 }
 
-rows='malloc creep forks threads shared devshm sysv mlock cache mapfile thrash
-  balloon two_jobs window naive'
+EX_TEMPFAIL=75
+
+rows='quiet malloc creep forks threads shared devshm sysv mlock cache mapfile
+  thrash balloon two_jobs window naive'
 if [ "${1-}" = --list ]; then
   # shellcheck disable=SC2086 # a list
   echo $rows
   exit
 fi
 
-times=1 cap=1000 hog=1600 gap_limit=1000
-while getopts n:c:m:g: option; do
+here=$(cd "$(dirname "$0")" && pwd) || exit
+# shellcheck source=tests/campaign/sentence.sh
+. "$here/sentence.sh"
+
+times=1 cap=1000 hog=1600 gap_limit=1000 life=
+while getopts n:c:m:g:l option; do
   case $option in
   n) times=$OPTARG ;;
   c) cap=$OPTARG ;;
   m) hog=$OPTARG ;;
   g) gap_limit=$OPTARG ;;
+  l) life=1 ;;
   *) usage ;;
   esac
 done
 shift $((OPTIND - 1))
 with=${1-}
 shift
+# What is to be written at random must fit, else it is just one more malloc.
 case $with in
-none) limit=() ;;
-mem) limit=("--mem=${cap}M") ;;
-plugin) limit=("--mem=$((cap + 100))M" "--gbm-mem-cap=${cap}M") ;;
+none) limit=() thrash=$((hog - 300)) ;;
+mem) limit=("--mem=${cap}M") thrash=$((cap + cap * 4 / 10)) ;;
+plugin)
+  limit=("--mem=$((cap + cap / 10))M" "--gbm-mem-cap=${cap}M")
+  thrash=$((cap + cap * 4 / 10))
+  ;;
 *) usage ;;
 esac
 
@@ -56,8 +70,10 @@ esac
 build=${GBM_BUILD:-build}
 work=$(mktemp -d "$GBM_CLUSTER_DIR/tmp/campaign.XXXXXX") || exit
 chmod 1777 "$work"
-install -m 755 "$build"/tests/campaign/{glutton,heartbeat} "$work" || exit
+install -m 755 "$build"/tests/campaign/{glutton,heartbeat,balloon_mpi} \
+  "$work" || exit
 cd "$work" || exit
+[ -n "$life" ] || exec {life}>"$work/beat"
 
 # Whose job takes the memory, and whose comes next.
 as() {
@@ -79,16 +95,16 @@ one() {
 
 # Each row runs its jobs and returns a status; their stderr is looked at.
 
+row_quiet() { one sleep 10; }
 row_forks() { one glutton forks "$hog"; }
+row_thrash() { one glutton thrash "$thrash" 20; }
 row_naive() { one naive_gbm "$((hog / 8))e6"; }
-row_cache() { one glutton cache "$hog"; }
 
-# A rank on each node; only the last one takes too much.
+# Two ranks on each node; those on the last one are the first to have too much,
+# and the last rank has more than the other.
 row_balloon() {
-  # shellcheck disable=SC2016 # for the task
-  as nobody timeout 180 srun -N "$nodes" --ntasks-per-node=2 "${limit[@]}" sh -c '
-    [ "$SLURM_PROCID" = $((SLURM_NTASKS - 1)) ] || exec sleep 60
-    exec glutton malloc '"$hog"
+  as nobody timeout 180 srun -N "$nodes" --ntasks-per-node=2 --mpi=pmix \
+    "${limit[@]}" balloon_mpi "$hog"
 }
 
 # Each within its limit, but not both within the node.
@@ -105,19 +121,22 @@ row_two_jobs() {
   return $status
 }
 
-# Slurm lifts a job's limit at the start of each of its steps.
+# Slurm lifts a job's limit at the start of each of its steps, and this job
+# waits for that.
 row_window() {
   cat >"$work/window" <<END
 #!/bin/bash
-(while srun --overlap -n1 true; do :; done) &
-srun --overlap -n1 glutton creep $hog
+(sleep 3; while srun --overlap -n1 true; do :; done) &
+srun --overlap -n1 glutton window $hog
 status=\$?
 kill %1
 exit \$status
 END
+  rm -f "$work/window.out"
   as nobody timeout 180 sbatch --quiet --wait -w "$node" -n2 "${limit[@]}" \
     --output="$work/window.out" "$work/window"
   local status=$?
+  grep '^glutton:' "$work/window.out"
   cat "$work/window.out" >&2
   return $status
 }
@@ -125,32 +144,39 @@ END
 run_row() {
   if declare -F "row_$1" >/dev/null; then
     "row_$1"
-  elif [ "$1" = thrash ]; then
-    one glutton thrash "$hog" 20
   else
     one glutton "$1" "$hog"
   fi
 }
 
-# Of the node alone where nodes share a machine, else of the machine.
-memory_used() {
-  local cgroup=/sys/fs/cgroup/memory/slurm_$node/memory.usage_in_bytes
-  if [ -r "$cgroup" ]; then
-    echo $(($(<"$cgroup") / 1048576))
+# What is left of the node's memory in KB: of the node alone where nodes share
+# a machine, else of the machine.
+memory_left() {
+  local dir=/sys/fs/cgroup/memory/slurm_$node key value _
+  if [ -r "$dir" ]; then
+    echo $((($(<"$dir/memory.limit_in_bytes") - \
+      $(<"$dir/memory.usage_in_bytes")) / 1024))
   else
-    awk '$1 == "MemTotal:" { all = $2 } $1 == "MemAvailable:" { free = $2 }
-      END { print int((all - free) / 1024) }' /proc/meminfo
+    while read -r key value _; do
+      [ "$key" != MemAvailable: ] || echo "$value"
+    done </proc/meminfo
   fi
 }
 
-# Memory is back when no more than 2 % of a 2 GB node is missing, in 5 s.
-memory_is_back() {
-  local before=$1 end=$((SECONDS + 5))
-  while [ $SECONDS -le $end ]; do
-    [ "$(memory_used)" -gt $((before + 40)) ] || return 0
-    sleep 0.2
+# back BEFORE: milliseconds until all but 2 % of what was left before is left
+# again, or "no" after five seconds.
+back() {
+  local start now
+  start=$(now_ms)
+  while now=$(($(now_ms) - start)); do
+    [ "$(memory_left)" -lt $(($1 - $1 / 50)) ] || {
+      echo $now
+      return
+    }
+    [ $now -lt 5000 ] || break
+    sleep 0.1
   done
-  return 1
+  echo no
 }
 
 # The daemons that were there at the beginning, by their process ids.
@@ -158,55 +184,94 @@ daemons() {
   pgrep -x 'slurmd|munged|slurmctld' | sort | tr '\n' ' '
 }
 
-# What a row has to say on its job's stderr; nothing where the job may end well.
-sentence='gbm: (task|a process|[0-9]+ processes).* killed: .*(RAM cap|together)'
+all_idle() {
+  [ "$(sinfo -h -N -o %T | sort -u)" = idle ]
+}
+
+# What an earlier row's jobs still do is not the next one's.
+settle() {
+  local end=$((SECONDS + 60))
+  until all_idle; do
+    [ $SECONDS -lt $end ] || return
+    sleep 0.5
+  done
+}
+
+# jobs_of_row: ID and state of each, as "12 OUT_OF_MEMORY", one per line.
+jobs_of_row() {
+  squeue -h -t all -u nobody -o '%i %T' | sort -n |
+    awk -v last="$last_job" '$1 > last'
+}
+
 message() {
-  local status=$1
+  local row=$1 status=$2 ids
   if [ "$with" != plugin ]; then
     grep -qE 'oom|Out Of Memory|killed' "$work/err" && echo Slurm || echo none
-  elif [ "$status" = 0 ]; then
-    ! grep -q 'gbm: .*killed' "$work/err" && echo right || echo wrong
-  else
-    grep -qE "$sentence" "$work/err" && echo right || echo wrong
+    return
   fi
+  ids=$(awk '{ print $1 }' <<<"$jobs" | paste -sd '|')
+  judge "$row" "$status" "$node" "$ids" "$cap" <"$work/err"
 }
 
 measure() {
-  local row=$1 before alive beat gap next start status
-  before=$(memory_used)
+  local row=$1 before alive beat gap next start status back up=dead told
+  local verdict=good
+  settle
+  before=$(memory_left)
   alive=$(daemons)
-  "$work/heartbeat" >"$work/gap" &
+  last_job=$(squeue -h -t all -o %i | sort -n | tail -n 1)
+  "$work/heartbeat" 2>&"$life" >"$work/gap" &
   beat=$!
   run_row "$row" >"$work/out" 2>"$work/err"
   status=$?
   start=$(now_ms)
+  back "$before" >"$work/back" &
+  back=$!
   if as daemon timeout 60 srun -n1 -w "$node" --mem=50 true \
     >"$work/next" 2>&1; then
     next=$(($(now_ms) - start))
   else
     next=never
   fi
-  local back=no up=dead told verdict=good
-  ! memory_is_back "$before" || back=back
+  wait $back
+  back=$(<"$work/back")
   [ "$(daemons)" != "$alive" ] || up=alive
   kill -TERM $beat
   wait $beat
   gap=$(<"$work/gap")
-  told=$(message $status)
-  [ "$next" != never ] && [ "$gap" -le "$gap_limit" ] && [ $back = back ] &&
-    [ $up = alive ] && [ "$told" != wrong ] || verdict=bad
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$row" "$with" "$gap" \
-    "$next" $up "$told" $back "$status" $verdict
-  [ $verdict = good ] || sed 's/^/# /' "$work/err" "$work/next"
+  settle
+  jobs=$(jobs_of_row)
+  told=$(message "$row" $status)
+  # Only then did the row do what it is for.
+  [ "$row$with" != windowplugin ] ||
+    grep -q 'for a moment' "$work/out" || told=missed
+  case $told in right | Slurm | none) ;; *) verdict=bad ;; esac
+  [ "$next" != never ] && [ "${gap:-0}" -le "$gap_limit" ] &&
+    [ -n "$gap" ] && [ "$back" != no ] && [ $up = alive ] || verdict=bad
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$with" "$row" \
+    "${gap:-died}" "$next" $up "$told" "$back" \
+    "$(awk '{ print $2 }' <<<"$jobs" | sort -u | paste -sd,)" $verdict
+  [ $verdict = good ] ||
+    cat "$work"/{err,out,next,beat} - <<<"$jobs" 2>/dev/null | sed 's/^/# /'
   # Leftovers of one row are not the next one's.
   rm -f /dev/shm/glutton.*
   ipcs -m | awk '$3 == "nobody" { print $2 }' | xargs -r -n1 ipcrm -m
+  case $next$up$gap in
+  never* | *dead* | *alive)
+    echo "# the node is lost for other rows"
+    exit $EX_TEMPFAIL
+    ;;
+  esac
 }
 
 nodes=$(sinfo -h -N -o %N | sort -u | wc -l)
 node=$(sinfo -h -N -o %N | sort -u | tail -n 1)
 # shellcheck disable=SC2086 # a list
 [ $# -gt 0 ] || set -- $rows
+echo "# $(uname -sr), $(nproc) cores, $(awk '
+  { mb[$1] = int($2 / 1024) }
+  END { print mb["MemTotal:"] " MB, " mb["SwapTotal:"] " MB of swap" }
+  ' /proc/meminfo), Slurm $(sinfo --version | cut -d' ' -f2)"
 for ((i = 0; i < times; i++)); do
   for row; do
     measure "$row"

@@ -3,24 +3,40 @@
 #
 # The campaign: the same programs that take too much memory, against the same
 # node, with no limit, with Slurm's --mem and with the plugin. README.md in
-# this folder tells what is measured; the table is on stdout.
+# this folder tells what is measured; the rows are on stdout.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
 
 usage() {
   cat >&2 <<END
-usage: run.sh [-n TIMES] v1 [ROW...]
+usage: run.sh [-n TIMES] [-r RELEASE] all
+       run.sh [-n TIMES] v1 [ROW...]
        run.sh [-n TIMES] [-r RELEASE] v2 [none|mem|plugin [ROW...]]
 
 v1   the plugin's rows on a private cluster of this machine, below a limit
 v2   in machines of 2 GB with cgroup v2 and swap; all three unless one is named
+all  both
 END
   exit 64
 }
 
-# A machine that is silent for this long has frozen: seconds.
-SILENCE=240
+# A machine without a sign of life for this long has frozen: seconds.
+SILENCE=120
+# The same for one that has not got as far as its first row.
+START=600
+
+EX_TEMPFAIL=75 # of rows.sh: a machine that is lost for other rows
+
+# The machine or cluster that is running, if any: it ends with this script.
+pid=
+stop() {
+  [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null
+}
+trap stop EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 times=1 release=bookworm
 while getopts n:r: option; do
@@ -32,71 +48,109 @@ while getopts n:r: option; do
 done
 shift $((OPTIND - 1))
 
-columns='row\twith\tgap_ms\tnext_ms\tdaemons\tmessage\tmemory\tstatus\tverdict\n'
-
-v1() {
-  GBM_CONFIGURE=tests/campaign/configure.sh GBM_CAMPAIGN=plugin \
-    tests/slurm/cluster.sh run -- tests/campaign/rows.sh -n "$times" \
-    plugin "$@"
+# told WORLD LINE: a line of rows.sh's, with the world before it and this
+# machine's load behind it.
+told() {
+  case $2 in
+  '# alive') ;;
+  '#'*) printf '# %s\t%s\n' "$1" "${2#\# }" ;;
+  *) printf '%s\t%s\t%s\n' "$1" "$2" "$(cut -d' ' -f1 /proc/loadavg)" ;;
+  esac
 }
 
-# v2 WITH [ROW...]: a machine for as many rows as it survives.
-v2() {
-  local with=$1 line vm frozen
-  # More than the machine has where nothing is to stop it.
-  local hog=1600
-  [ "$with" != none ] || hog=4000
-  shift
+# v1 [ROW...]
+v1() {
+  local line out
+  exec {out}< <(exec env GBM_CONFIGURE=tests/campaign/configure.sh \
+    GBM_CAMPAIGN=plugin tests/slurm/cluster.sh run -- \
+    tests/campaign/rows.sh -n "$times" plugin "$@" 2>&1)
+  pid=$!
+  while IFS= read -r -u $out line; do
+    told v1 "$line"
+  done
+  wait $pid || told v1 "the cluster has ended with status $?"
+  pid=
+  exec {out}<&-
+}
+
+# machine WORLD WITH [ROW...], with vm.sh's options in $vm and those of rows.sh
+# in $options: machines for all rows. One that freezes, or does not get over a
+# row, is followed by another one for the rest.
+machine() {
+  local world=$1 with=$2 line out wait status
+  shift 2
   [ $# -gt 0 ] || eval "set -- $(tests/campaign/rows.sh --list)"
   while [ $# -gt 0 ]; do
-    exec {vm}< <(exec tests/vm/vm.sh run -r "$release" -s none -t 7200 -- \
+    exec {out}< <(exec tests/vm/vm.sh run "${vm[@]}" -s none -d -t 7200 -- \
       env GBM_CONFIGURE=tests/campaign/configure.sh GBM_CAMPAIGN="$with" \
-      tests/slurm/cluster.sh run -- tests/campaign/rows.sh -n "$times" \
-      -g 3000 -m $hog "$with" "$@" 2>&1)
-    local pid=$!
-    frozen=yes
-    while [ $# -gt 0 ]; do
-      IFS= read -r -t $SILENCE -u $vm line || {
-        [ $? -gt 128 ] || frozen=no
+      tests/slurm/cluster.sh run -- tests/campaign/rows.sh -l \
+      "${options[@]}" "$with" "$@" 2>&1)
+    pid=$!
+    wait=$START status=0
+    while :; do
+      IFS= read -r -t $wait -u $out line || {
+        status=$?
         break
       }
-      printf '%s\n' "$line"
-      # Each row comes TIMES times; the last one takes it off the list.
-      case $line in
-      "$1"$'\t'*) [ "$times" -gt 1 ] || shift ;;
-      esac
+      wait=$SILENCE
+      told "$world" "$line"
+      case $line in "$with"$'\t'*) shift ;; esac
     done
     kill -TERM $pid 2>/dev/null
+    [ $status -gt 128 ] || wait=0
     wait $pid
-    exec {vm}<&-
-    [ $# -gt 0 ] && [ "$times" -eq 1 ] || return 0
-    if [ $frozen = yes ]; then
-      printf '%s\t%s\t>%d000\tnever\t?\t?\t?\t?\tfroze\n' "$1" "$with" $SILENCE
-    else
-      printf '%s\t%s\t?\tnever\t?\t?\t?\t?\tcrashed\n' "$1" "$with"
-    fi
+    status=$?
+    pid=
+    exec {out}<&-
+    [ $# -gt 0 ] || return 0
+    case $wait:$status in
+    0:"$EX_TEMPFAIL") continue ;;
+    0:*) line="?\tnever\t?\t?\t?\t?\tcrashed" ;;
+    $START:*) line="?\tnever\t?\t?\t?\t?\tdid not start" ;;
+    *) line=">${SILENCE}000\tnever\t?\t?\t?\t?\tfroze" ;;
+    esac
+    told "$world" "$with"$'\t'"$1"$'\t'"$(printf '%b' "$line")"
     shift
   done
 }
 
+# v2 WITH [ROW...]
+v2() {
+  # More than the machine has where nothing is to stop it.
+  local hog=1600 vm=(-r "$release") i
+  [ "$1" != none ] || hog=2400
+  local options=(-g 3000 -m "$hog")
+  for ((i = 0; i < times; i++)); do
+    machine v2 "$@"
+  done
+}
+
+# every WORLD: with all that a job may be limited by.
+every() {
+  local with
+  for with in none mem plugin; do
+    "$1" $with
+  done
+}
+
+printf '# %s, load %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')" \
+  "$(cut -d' ' -f1-3 /proc/loadavg)"
+printf '# host\t%s, %s cores of %s\n' "$(uname -sr)" "$(nproc)" \
+  "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
 world=${1-}
 shift
 case $world in
-v1)
-  # shellcheck disable=SC2059 # with tabs
-  printf "$columns"
-  v1 "$@"
-  ;;
+v1) v1 "$@" ;;
 v2)
-  # shellcheck disable=SC2059
-  printf "$columns"
   if [ $# -gt 0 ]; then
     v2 "$@"
   else
-    for with in none mem plugin; do
-      v2 $with
-    done
+    every v2
   fi
+  ;;
+all)
+  v1
+  every v2
   ;;
 *) usage ;;
 esac
