@@ -209,14 +209,14 @@ check-build: all ## Install, uninstall, headers, exported symbols
 check-mpi: all $(MPI_HELPERS) ## Tests under mpirun
 	$(run_tests) mpi
 
-check-slurm: all $(SLURM_HELPERS) ## Tests on a private Slurm cluster (root)
+check-slurm: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) ## Tests on a private Slurm cluster (root)
 	$(run_tests) slurm
 
 # Only the plugin: the programs in the jobs, which are measured, are as ever.
 # Undefined behaviour traps, and libasan reports that: two runtimes in one
 # slurmstepd would not agree on where to.
 ASAN_BUILD := build-slurm-asan
-check-slurm-asan: all $(SLURM_HELPERS) ## The same, the plugin under sanitizers
+check-slurm-asan: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) ## The same, the plugin under sanitizers
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined \
 		CFLAGS='$(CFLAGS) -fsanitize-undefined-trap-on-error' \
 		BUILD=$(ASAN_BUILD) $(ASAN_BUILD)/plugin/spank_gbm.so
@@ -231,7 +231,8 @@ check-vm: ## Install packages, build, test in qemu on cgroup v2 (root)
 run-check-vm: all $(SLURM_HELPERS)
 	$(run_tests) vm
 
-run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) $(SLURM_HELPERS)
+run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) \
+		$(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
 	$(run_tests) unit isa build mpi slurm vm
 
 .PHONY: need-check
