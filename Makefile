@@ -25,11 +25,11 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
-.PHONY: check-vm run-check-vm
+.PHONY: check-vm run-check-vm campaign run-campaign
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-vm check-long bench fuzz clean distclean tags style help
+goals_without_config := deps demo check check-vm check-long campaign bench fuzz clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -241,8 +241,13 @@ need-check:
 		'install the Debian package check ("make deps"),' \
 		'then run ./configure again.' >&2; exit 1; }
 
-campaign: all $(CAMPAIGN_HELPERS) ## Programs that take too much memory (root)
-	tests/campaign/run.sh
+campaign: ## Install packages, build, let programs take too much memory (root)
+	@$(call deps_for,build mpi slurm vm)
+	@$(MAKE) --no-print-directory run-campaign
+
+run-campaign: all $(CAMPAIGN_HELPERS)
+	@$(test_env) tests/campaign/run.sh all | tee $(B)/campaign.tsv
+	@tests/campaign/table.sh $(B)/campaign.tsv
 
 check-long: ## Statistical quality: dieharder, 10^10 normals; hours
 	@$(call deps_for,build long)
