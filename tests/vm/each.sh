@@ -14,6 +14,7 @@ for test; do
         text = $0
         sub(/^(not )?ok *[0-9]* *-? */, "", text)
         print ($1 == "not" ? "not ok" : "ok") " - " file ": " text
+        fflush()
         next
       }
       /^1\.\.0/ {
@@ -24,7 +25,7 @@ for test; do
       }
       /^1\.\.[0-9]+$/ { planned = substr($0, 4); next }
       /^# exit [0-9]+$/ { status = $3; next }
-      { print }
+      { print; fflush() }
       END {
         if (!all && (planned == "" || planned != seen + 0))
           print "not ok - " file ": planned " planned + 0 ", ran " seen + 0
