@@ -9,18 +9,10 @@ set -u
 self=$(readlink -f "$0")
 top=$(readlink -f "${self%/*}/../..")
 
-# Exit status: the command's own, or one of these (sysexits.h).
-EX_USAGE=64
-EX_UNAVAILABLE=69 # the machine cannot be made here
-EX_SOFTWARE=70    # it was made, but has failed
-EX_TIMEOUT=124    # as timeout(1)
+# shellcheck source=tests/vm/image.sh
+. "$top/tests/vm/image.sh"
 
-die() {
-  local status=$1
-  shift
-  printf 'vm.sh: %s\n' "$*" >&2
-  exit "$status"
-}
+EX_TIMEOUT=124 # as timeout(1)
 
 usage() {
   cat <<END
@@ -46,125 +38,6 @@ GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm
 GBM_BUILD      where the programs and the plugin are (default: $top/build)
 GBM_KEEP=1     keep the machine's console log, and say where it is
 END
-}
-
-# What shapes an image: the functions from here to recipe_key. The key of the
-# cache is their text.
-
-# recipe RELEASE: what is in the machine.
-recipe() {
-  release=$1
-  case $release in
-  bookworm) packages=libgsl27 ;;
-  trixie) packages=libgsl28 ;;
-  *) die $EX_USAGE "-r '$release': the releases are bookworm and trixie" ;;
-  esac
-  # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
-  packages+=,linux-image-cloud-amd64,systemd-sysv,udev,dbus,kmod
-  packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
-  packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15
-  # The plugin is only good for the Slurm it was compiled for.
-  native=no
-  if [ "$release" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
-    native=yes
-  else
-    packages+=,gcc,libc6-dev,make,autoconf,pkg-config,libgsl-dev
-    packages+=,libhwloc-dev,libopenmpi-dev,libslurm-dev
-  fi
-}
-
-# shape ROOT: after the packages are in.
-shape() {
-  local root=$1
-  echo node01 >"$root/etc/hostname"
-  cat >"$root/etc/systemd/system/gbm.service" <<'END'
-[Unit]
-Description=a command of tests/vm/vm.sh
-DefaultDependencies=no
-Requires=sysinit.target dbus.socket
-After=sysinit.target dbus.socket
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
-
-[Service]
-Type=oneshot
-Delegate=yes
-StandardOutput=tty
-TTYPath=/dev/console
-ExecStart=/bin/bash -c 'mkdir /gbm && tar -xf /dev/vdb -C /gbm && exec /gbm/tests/vm/guest.sh'
-END
-  cp "$root"/boot/vmlinuz-* "$root/../vmlinuz" &&
-    cp "$root"/boot/initrd.img-* "$root/../initrd" &&
-    rm -r "${root:?}"/boot/* &&
-    truncate -s 4G "$root/../root.img" &&
-    mkfs.ext4 -q -d "$root" "$root/../root.img"
-}
-
-recipe_key() {
-  { declare -f recipe shape make_image; echo "$packages"; } |
-    sha256sum | cut -c1-16
-}
-
-# The mirror of this machine's own apt, which has all releases.
-mirror() {
-  apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' \
-    'Identifier: Packages' 'Label: Debian' 2>/dev/null |
-    awk '$2 == "main" { print $1; exit }'
-}
-
-# make_image DIRECTORY
-make_image() {
-  local dir=$1 uri
-  uri=$(mirror)
-  [ -n "$uri" ] ||
-    die $EX_UNAVAILABLE "apt knows no archive of Debian here: type: apt-get update"
-  mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
-    --dpkgopt=force-unsafe-io \
-    "$release" "$dir/root" "deb $uri $release main" >"$dir/log" 2>&1 &&
-    shape "$dir/root" >>"$dir/log" 2>&1
-}
-
-# Prints the directory of the image.
-build() {
-  local cache dir new
-  cache=${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}
-  dir=$cache/$release-$(recipe_key)
-  if ! [ -e "$dir" ]; then
-    need mmdebstrap mkfs.ext4 flock
-    [ "$(id -u)" = 0 ] ||
-      die $EX_UNAVAILABLE "making an image needs root; try: sudo $self build"
-    mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
-    # Whoever wants the same image at the same time waits for this one.
-    exec {lock}>"$dir.lock"
-    flock $lock
-    if ! [ -e "$dir" ]; then
-      echo "vm.sh: making the machine of $release: one to four minutes" >&2
-      new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
-      # shellcheck disable=SC2064 # the value of now
-      trap "rm -rf '$new'" EXIT
-      trap 'exit 143' HUP INT TERM
-      make_image "$new" || {
-        tail -n 15 "$new/log" >&2
-        die $EX_UNAVAILABLE "cannot make the machine of $release"
-      }
-      [ $native = no ] || rm -rf "$new/root"
-      chmod 755 "$new"
-      mv -T "$new" "$dir" || exit $EX_UNAVAILABLE
-      trap - EXIT HUP INT TERM
-    fi
-    exec {lock}>&-
-  fi
-  printf '%s\n' "$dir"
-}
-
-need() {
-  local tool missing=
-  for tool; do
-    command -v "$tool" >/dev/null || missing="$missing $tool"
-  done
-  [ -z "$missing" ] ||
-    die $EX_UNAVAILABLE "not installed:$missing; try:" \
-      "build-aux/install-deps.sh vm"
 }
 
 # pack BUILD FILE COMMAND...: what the machine finds in /gbm.
@@ -219,7 +92,7 @@ run() {
   need qemu-system-x86_64
 
   local image build=${GBM_BUILD:-$top/build}
-  image=$(build) || exit
+  image=$(image) || exit
   [ -r "$build/plugin/spank_gbm.so" ] ||
     die $EX_UNAVAILABLE "$build/plugin/spank_gbm.so is missing; type: make"
 
@@ -308,7 +181,7 @@ build)
   *) die $EX_USAGE "unknown argument '$1'; see: vm.sh --help" ;;
   esac
   recipe "$release"
-  build
+  image
   ;;
 run)
   shift

@@ -1,0 +1,139 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The images of the machines, and the trees that they are made of, one for each
+# of Debian's releases; source it in bash with $top set. `recipe` chooses the
+# release, `image` makes what is not there yet and says where it is.
+
+# Exit status: one of these (sysexits.h), or a command's own.
+EX_USAGE=64
+EX_UNAVAILABLE=69 # what is asked for cannot be had here
+# shellcheck disable=SC2034 # for vm.sh
+EX_SOFTWARE=70 # it can, but has failed
+
+die() {
+  local status=$1
+  shift
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit "$status"
+}
+
+# What shapes an image: the functions from here to recipe_key. The key of the
+# cache is their text.
+
+# recipe RELEASE: what is in the machine.
+recipe() {
+  release=$1
+  case $release in
+  bookworm) packages=libgsl27 ;;
+  trixie) packages=libgsl28 ;;
+  *) die $EX_USAGE "-r '$release': the releases are bookworm and trixie" ;;
+  esac
+  # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
+  packages+=,linux-image-cloud-amd64,systemd-sysv,udev,dbus,kmod
+  packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
+  packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15
+  # The plugin is only good for the Slurm it was compiled for.
+  native=no
+  if [ "$release" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
+    native=yes
+  else
+    packages+=,gcc,libc6-dev,make,autoconf,pkg-config,libgsl-dev
+    packages+=,libhwloc-dev,libopenmpi-dev,libslurm-dev
+  fi
+}
+
+# shape ROOT: after the packages are in.
+shape() {
+  local root=$1
+  echo node01 >"$root/etc/hostname"
+  cat >"$root/etc/systemd/system/gbm.service" <<'END'
+[Unit]
+Description=a command of tests/vm/vm.sh
+DefaultDependencies=no
+Requires=sysinit.target dbus.socket
+After=sysinit.target dbus.socket
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+Delegate=yes
+StandardOutput=tty
+TTYPath=/dev/console
+ExecStart=/bin/bash -c 'mkdir /gbm && tar -xf /dev/vdb -C /gbm && exec /gbm/tests/vm/guest.sh'
+END
+  cp "$root"/boot/vmlinuz-* "$root/../vmlinuz" &&
+    cp "$root"/boot/initrd.img-* "$root/../initrd" &&
+    rm -r "${root:?}"/boot/* &&
+    truncate -s 4G "$root/../root.img" &&
+    mkfs.ext4 -q -d "$root" "$root/../root.img"
+}
+
+recipe_key() {
+  { declare -f recipe shape make_image; echo "$packages"; } |
+    sha256sum | cut -c1-16
+}
+
+# The mirror of this machine's own apt, which has all releases.
+mirror() {
+  apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' \
+    'Identifier: Packages' 'Label: Debian' 2>/dev/null |
+    awk '$2 == "main" { print $1; exit }'
+}
+
+# make_image DIRECTORY
+make_image() {
+  local dir=$1 uri
+  uri=$(mirror)
+  [ -n "$uri" ] ||
+    die $EX_UNAVAILABLE "apt knows no archive of Debian here: type: apt-get update"
+  mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+    --dpkgopt=force-unsafe-io \
+    "$release" "$dir/root" "deb $uri $release main" >"$dir/log" 2>&1 &&
+    shape "$dir/root" >>"$dir/log" 2>&1
+}
+
+# Prints the directory of the image: root.img, vmlinuz and initrd; and root/, the
+# tree, of a release other than this machine's.
+image() {
+  local cache dir new
+  cache=${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}
+  dir=$cache/$release-$(recipe_key)
+  if ! [ -e "$dir" ]; then
+    need mmdebstrap mkfs.ext4 flock
+    [ "$(id -u)" = 0 ] ||
+      die $EX_UNAVAILABLE "making an image needs root; try: sudo tests/vm/vm.sh build"
+    mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
+    # Whoever wants the same image at the same time waits for this one.
+    exec {lock}>"$dir.lock"
+    flock $lock
+    if ! [ -e "$dir" ]; then
+      echo "${0##*/}: making the machine of $release: one to four minutes" >&2
+      new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
+      # shellcheck disable=SC2064 # the value of now
+      trap "rm -rf '$new'" EXIT
+      trap 'exit 143' HUP INT TERM
+      make_image "$new" || {
+        tail -n 15 "$new/log" >&2
+        die $EX_UNAVAILABLE "cannot make the machine of $release"
+      }
+      [ "$native" = no ] || rm -rf "$new/root"
+      chmod 755 "$new"
+      mv -T "$new" "$dir" || exit $EX_UNAVAILABLE
+      trap - EXIT HUP INT TERM
+    fi
+    exec {lock}>&-
+  fi
+  printf '%s\n' "$dir"
+}
+
+need() {
+  local tool missing=
+  for tool; do
+    command -v "$tool" >/dev/null || missing="$missing $tool"
+  done
+  [ -z "$missing" ] ||
+    die $EX_UNAVAILABLE "not installed:$missing; try:" \
+      "build-aux/install-deps.sh vm"
+}
+
