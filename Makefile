@@ -235,6 +235,10 @@ run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) \
 		$(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
 	$(run_tests) unit isa build mpi slurm vm
 
+# What the tests of other releases need, which tests/vm/release.sh builds there.
+.PHONY: test-programs
+test-programs: $(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
+
 .PHONY: need-check
 need-check:
 	@test -n '$(CHECK_LIBS)' || { echo 'The unit tests need Check:' \

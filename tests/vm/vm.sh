@@ -35,7 +35,8 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
              and 1500 accesses a second for reading, 20 and 500 for writing
 
 GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm)
-GBM_BUILD      where the programs and the plugin are (default: $top/build)
+GBM_BUILD      where the programs and the plugin are (default: $top/build);
+               for a release other than this machine's, they are made anew
 GBM_KEEP=1     keep the machine's console log, and say where it is
 END
 }
@@ -91,10 +92,9 @@ run() {
   recipe "$release"
   need qemu-system-x86_64
 
-  local image build=${GBM_BUILD:-$top/build}
+  local image build
   image=$(image) || exit
-  [ -r "$build/plugin/spank_gbm.so" ] ||
-    die $EX_UNAVAILABLE "$build/plugin/spank_gbm.so is missing; type: make"
+  build=$("$top/tests/vm/release.sh" build "$release") || exit
 
   local dir qemu='' cat=''
   dir=$(mktemp -d "${TMPDIR:-/tmp}/gbm-vm.XXXXXX") || exit $EX_SOFTWARE
