@@ -41,6 +41,7 @@ static struct {
 	enum conf_report report;
 	bool batch;
 	bool first;   /* likely the first step of the job */
+	bool noted;   /* this step has noted what the job has, not a prolog */
 	bool guarded; /* the node guard has been looked after */
 
 	/*
@@ -96,9 +97,11 @@ static enum found find_limits(const char *node, uint32_t uid, bool carries_job,
 	if (dir >= 0) {
 		noted = state_load(dir, step.job, uid, ROOT_UID, &state, e);
 		/* Where Slurm runs no SPANK prolog (PrologFlags=RunInJob), the
-		 * first step whose option is the job's does its work. */
+		 * first step whose option is the job's does its work, and at
+		 * its end that of the epilog. */
 		if (noted == 0 && asked && carries_job) {
 			noted = 1;
+			step.noted = true;
 			if (job_note(dir, step.job, uid, step.root, &state, e) <
 			    0)
 				noted = -1;
@@ -463,9 +466,29 @@ int step_task_exit(spank_t sp)
 	return 0;
 }
 
+static void forget_note(void)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct err e = { { 0 } };
+	int dir = state_open_dir(step.root, gbm.conf.state_dir,
+				 gbm_node_name(host, sizeof(host)), false,
+				 ROOT_UID, &e);
+	int rc;
+
+	if (dir < 0)
+		return;
+	rc = state_remove(dir, step.job);
+	if (rc < 0)
+		slurm_info("gbm: job %" PRIu32 ": cannot remove its state: %s",
+			   step.job, strerror(-rc));
+	close(dir);
+}
+
 void step_exit(void)
 {
 	watch_stop(&step.watch);
+	if (step.noted)
+		forget_note();
 	if (step.page)
 		munmap(step.page, cap_size(step.page->n_tasks));
 	step.page = NULL;
