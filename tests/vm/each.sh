@@ -5,34 +5,39 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 
+n=0 failed=0
+# result OK TEXT
+result() {
+  n=$((n + 1))
+  [ "$1" = ok ] || failed=$((failed + 1))
+  echo "$1 $n - $2"
+}
+
+ok='^((not )?ok)( +[0-9]+)?( +-)? *(.*)$'
+skipped='^1\.\.0 *#? *([Ss][Kk][Ii][Pp][^ ]*)? *(.*)$'
+# Not by awk, some of which wait for a few KB before they read a line.
 for test; do
-  { "$test" </dev/null 2>&1; echo "# exit $?"; } |
-    awk -v file="$(basename "$test" .t)" '
-      /^(not )?ok/ {
-        seen++
-        bad = bad || /^not/
-        text = $0
-        sub(/^(not )?ok *[0-9]* *-? */, "", text)
-        print ($1 == "not" ? "not ok" : "ok") " - " file ": " text
-        fflush()
-        next
-      }
-      /^1\.\.0/ {
-        all = 1
-        sub(/^1\.\.0 *#? *([Ss][Kk][Ii][Pp][^ ]*)? */, "")
-        print "ok - " file " # SKIP " $0
-        next
-      }
-      /^1\.\.[0-9]+$/ { planned = substr($0, 4); next }
-      /^# exit [0-9]+$/ { status = $3; next }
-      { print; fflush() }
-      END {
-        if (!all && (planned == "" || planned != seen + 0))
-          print "not ok - " file ": planned " planned + 0 ", ran " seen + 0
-        else if (status != 0 && !bad)
-          print "not ok - " file ": exit status " status
-      }'
-done | awk '
-  /^(not )?ok/ { sub(/ok/, "ok " ++n); failed = failed || /^not/ }
-  { print; fflush() }
-  END { print "1.." n + 0; exit failed }'
+  file=$(basename "$test" .t) seen=0 before=$failed planned=''
+  while IFS= read -r line; do
+    if [[ $line =~ $ok ]]; then
+      seen=$((seen + 1))
+      result "${BASH_REMATCH[1]}" "$file: ${BASH_REMATCH[5]}"
+    elif [[ $line =~ $skipped ]]; then
+      planned=0
+      result ok "$file # SKIP ${BASH_REMATCH[2]}"
+    elif [[ $line =~ ^1\.\.[0-9]+$ ]]; then
+      planned=${line#1..}
+    else
+      printf '%s\n' "$line"
+    fi
+  done < <("$test" </dev/null 2>&1)
+  wait $!
+  status=$?
+  if [ "$planned" != $seen ]; then
+    result "not ok" "$file: planned ${planned:-nothing}, ran $seen"
+  elif [ $status -ne 0 ] && [ $failed = "$before" ]; then
+    result "not ok" "$file: exit status $status"
+  fi
+done
+echo "1..$n"
+[ $failed = 0 ]
