@@ -106,19 +106,37 @@ read_log() {
     }' "$1"
 }
 
-# run [--inside CLUSTER.SH] TEST...: the tests of $GBM_SUITE, by prove.
+# clusters N TEST...: prove in N private clusters side by side, since most of the
+# time the tests wait for Slurm. They end with this script, however it ends.
+clusters() {
+  local n=$1 i k tests pids=() status=0
+  shift
+  for ((i = 1; i <= n && i <= $#; i++)); do
+    tests=()
+    for ((k = i; k <= $#; k += n)); do
+      tests+=("${!k}")
+    done
+    setpriv --pdeathsig TERM tests/slurm/cluster.sh run -- "${prove[@]}" \
+      "${tests[@]}" </dev/null >"$GBM_BUILD/tests/log/cluster.$i" 2>&1 &
+    pids+=($!)
+  done
+  for ((i = 1; i <= ${#pids[@]}; i++)); do
+    wait "${pids[i - 1]}" || status=$?
+    cat "$GBM_BUILD/tests/log/cluster.$i"
+  done
+  return $status
+}
+
+# run COMMAND...: the command that runs the tests of $GBM_SUITE, and what they
+# have logged.
 run() {
-  local inside=() log=$GBM_BUILD/tests/log/$GBM_SUITE status file kind text
+  local log=$GBM_BUILD/tests/log/$GBM_SUITE status file kind text
   local p f s executed=0 failed_before=$failed
 
-  if [ "$1" = --inside ]; then
-    inside=("$2" run --)
-    shift 2
-  fi
   echo "$GBM_SUITE:"
   rm -rf "$log"
   mkdir -p "$log" || exit
-  "${inside[@]}" prove --timer ${verbose:+-v} --exec "$PWD/tests/run.sh --one" "$@"
+  "$@"
   status=$?
   for file in "$log"/*; do
     while read -r kind text; do
@@ -140,7 +158,10 @@ run() {
   fi
 }
 
-case ${V:-0} in 0) verbose= ;; *) verbose=1 ;; esac
+prove=(prove --timer --exec "$PWD/tests/run.sh --one")
+case ${V:-0} in 0) ;; *) prove+=(-v) ;; esac
+# Clusters for the tests that need one.
+GBM_CLUSTERS=${GBM_CLUSTERS:-$(($(nproc) < 2 ? 1 : 2))}
 for GBM_SUITE in "${@:-unit}"; do
   export GBM_SUITE
   case $GBM_SUITE in
@@ -174,10 +195,10 @@ for GBM_SUITE in "${@:-unit}"; do
     if [ -n "$obstacle" ]; then
       skip "$obstacle"
     else
-      run --inside tests/slurm/cluster.sh "${tests[@]}"
+      run clusters "$GBM_CLUSTERS" "${tests[@]}"
     fi
   else
-    run "${tests[@]}"
+    run "${prove[@]}" "${tests[@]}"
   fi
 done
 
