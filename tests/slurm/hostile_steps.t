@@ -11,7 +11,7 @@ cd "$work" || exit
 # pipes, sockets and the like, and how many there are of each.
 opened() {
   local pid
-  for pid in $(pgrep -x "$1"); do
+  for pid in $(pids "$1"); do
     readlink "/proc/$pid/fd/"* 2>/dev/null
   done | sed -E 's/\[.*\]//; s/[0-9]+/N/g' | sort | uniq -c
 }

@@ -222,10 +222,17 @@ state_files() {
     find "$GBM_CLUSTER_DIR/run/gbm" -type f -name 'job_*'
 }
 
+# pids NAME...: of Slurm's daemons. Where a reconfigure starts one anew, it has
+# the full name of its file, Debian's slurmd-wlm.
+pids() {
+  local names=$*
+  pgrep -x "(${names// /|})(-wlm)?"
+}
+
 # The pid of slurmd of NODE, which has a host name of its own.
 slurmd_of() {
   local pid
-  for pid in $(pgrep -x slurmd); do
+  for pid in $(pids slurmd); do
     [ "$(nsenter --uts --target "$pid" hostname 2>/dev/null)" != "$1" ] ||
       echo "$pid"
   done

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/slurm/lib.sh
 
 daemons() {
-  pgrep -x 'slurmd|slurmctld|munged' | sort -n | xargs
+  pids slurmd slurmctld munged | sort -n | xargs
 }
 
 settle

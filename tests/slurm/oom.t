@@ -148,7 +148,7 @@ sleepers() { pgrep -fc '^sleep 61$'; }
 sleepers_are() { [ "$(sleepers)" = "$1" ]; }
 all_up() { [ "$(find "$work" -name 'up.*' | wc -l)" = 4 ]; }
 wait_for 30 all_up >/dev/null
-controller=$(pgrep -x slurmctld)
+controller=$(pids slurmctld)
 kill -STOP "$controller"
 touch "$work/go"
 ok "while slurmctld hangs, the tasks of the node end" \
