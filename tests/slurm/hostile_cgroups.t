@@ -1,19 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A user who tries to leave his cgroups, to change them, or to nest others in
-# them: on cgroup v1 Slurm gives him the directories of his steps.
+# them: on cgroup v1 Slurm gives him the directories of his steps, on v2 none.
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/slurm/lib.sh
 cd "$work" || exit
 memory=/sys/fs/cgroup/memory
-
-# For jobs: $task, $step and $job are directories.
-cat >where <<END
-path=\$(awk -F: '\$2 == "memory" { print \$3 }' /proc/self/cgroup)
-task=$memory\$path step=$memory\${path%/task_*}
-job=\${step%/step_*}
-END
+! cgroup_v2 || memory=/sys/fs/cgroup
 
 # attack NAME <SCRIPT: SCRIPT runs in a step of 128 MB, and whatever it did, a
 # hog of 300 MB runs after it.

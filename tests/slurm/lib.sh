@@ -4,7 +4,8 @@
 # tests/tap.sh what tests on a cluster need:
 #
 #   $work    a directory of this test alone, writable by every user, with the
-#            programs `hog` (hog.c) and `limits` (limits.sh) for jobs to run
+#            programs `hog` (hog.c) and `limits` (limits.sh) for jobs to run,
+#            and `where` (where.sh) for them to source
 #   run      a command with its $out, $err and $status
 #   is, like, unlike, at_most    compare values
 #   wait_for, all_idle, job_state, state_files    look at the cluster
@@ -21,6 +22,7 @@ work=$(mktemp -d "$GBM_CLUSTER_DIR/tmp/test.XXXXXX") || exit
 chmod 1777 "$work"
 install -m 755 "${GBM_BUILD:-build}/tests/slurm/hog" "$work/hog" || exit
 install -m 755 tests/slurm/limits.sh "$work/limits" || exit
+install -m 644 tests/slurm/where.sh "$work/where" || exit
 PATH=$work:$PATH
 
 # Bytes of N MB.

@@ -58,9 +58,9 @@ like "and is told so" "$out" 'gbm: .*256M.* has a cap of 128M'
 
 settings swap_default=allow
 run srun limits
-is "swap_default=allow leaves jobs as Slurm has them" \
-  "$(anywhere "$out" | grep -o 'swappiness.*')" \
-  "$(sed 's/.*/swappiness & &/' /sys/fs/cgroup/memory/memory.swappiness)"
+is "swap_default=allow leaves jobs as Slurm has them" "$(anywhere "$out")" \
+  "job $(mb 375) step $(mb 375) with-swap $(mb "$(slurms_swap 375 375)")$(
+    swappiness "$(cat /sys/fs/cgroup/memory/memory.swappiness 2>/dev/null)")"
 run srun --gbm-swap=none limits
 is "but --gbm-swap=none, which needs no cap" "$(anywhere "$out")" \
   "$(slurms 375)"

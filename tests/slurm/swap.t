@@ -39,9 +39,11 @@ run_watched() {
 
 # MB, of all jobs in this cluster. The machine may have others that swap.
 swap_used() {
-  find /sys/fs/cgroup/memory -name 'job_*' -prune \
-    -exec cat {}/memory.stat \; 2>/dev/null |
-    awk '$1 == "total_swap" { bytes += $2 } END { print int(bytes / 1048576) }'
+  local file=memory.stat
+  ! cgroup_v2 || file=memory.swap.current
+  find /sys/fs/cgroup -name 'job_*' -prune -exec cat {}/$file \; 2>/dev/null |
+    awk '$1 == "total_swap" { bytes += $2 } NF == 1 { bytes += $1 }
+      END { print int(bytes / 1048576) }'
 }
 
 settle

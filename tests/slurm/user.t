@@ -17,12 +17,13 @@ like "and is told so" "$err" 'gbm: task 0 on node0. was killed: .*128M RAM cap'
 
 cat >raise <<'END'
 #!/bin/bash
-path=$(awk -F: '$2 == "memory" { print $3 }' /proc/self/cgroup)
-step=/sys/fs/cgroup/memory${path%/task_*}
-for file in "$step" "${step%/step_*}"; do
-  [ -e "$file/memory.limit_in_bytes" ] || echo "no limit in $file"
-  echo 1G >"$file/memory.limit_in_bytes" && echo "raised $file"
-  echo 1G >"$file/memory.memsw.limit_in_bytes" && echo "raised $file"
+. ./where
+for dir in "$step" "$job"; do
+  limits=$(ls "$dir"/memory.{limit_in_bytes,memsw.limit_in_bytes,max,swap.max})
+  [ "$limits" ] || echo "no limit in $dir"
+  for limit in $limits; do
+    echo 1G >"$limit" && echo "raised $limit"
+  done
 done 2>/dev/null
 limits
 END
