@@ -42,7 +42,7 @@ scontrol -o show jobs | wc -l
 END
 for side in a b; do
   other=$([ $side = a ] && echo b || echo a)
-  timeout 180 "$cluster" run -- bash "$work/meet" "$work/$side" "$work/$other" \
+  timeout $((180 * slow)) "$cluster" run -- bash "$work/meet" "$work/$side" "$work/$other" \
     >"$work/$side.out" 2>&1 &
 done
 wait

@@ -30,7 +30,7 @@ started=$SECONDS
 run srun -n $((total + 1)) hostname
 ok "more tasks than cores are refused" [ $status -ne 0 ]
 like "in words" "$err" 'More processors requested than permitted'
-at_most "at once" $((SECONDS - started)) 5
+at_most "at once" $((SECONDS - started)) $((5 * slow))
 
 run sbatch --mem=1600M --wrap=hostname
 ok "more memory than a node gives away is refused" [ $status -ne 0 ]
@@ -56,10 +56,9 @@ like "--mem=0 gives 1500 MB, all that a node gives away" "$out" \
 
 settle
 started=$SECONDS
-# shellcheck disable=SC2016 # for the tasks
-run srun -N2 -n2 sh -c '[ $SLURM_PROCID = 0 ] || exit 3; sleep 50'
+run srun -N2 -n2 sh -c "[ \$SLURM_PROCID = 0 ] || exit 3; sleep $((50 * slow))"
 at_most "when one task fails, the others do not go on" \
-  $((SECONDS - started)) 40
+  $((SECONDS - started)) $((40 * slow))
 ok "and the step has failed" [ $status -ne 0 ]
 
 done_testing

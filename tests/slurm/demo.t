@@ -9,7 +9,7 @@ demo=$PWD/tests/slurm/demo.sh
 export GBM_BUILD=${GBM_BUILD:-$PWD/build}
 
 # Longer than `run` allows.
-timeout 300 "$demo" >"$work/out" 2>&1
+timeout $((300 * slow)) "$demo" >"$work/out" 2>&1
 is "the demo succeeds" $? 0
 out=$(<"$work/out")
 # shellcheck disable=SC2016 # a dollar sign
@@ -30,7 +30,7 @@ mkdir -p "$work/build/bin"
 cp -r "$GBM_BUILD/plugin" "$GBM_BUILD/lib" "$work/build/"
 cp "$GBM_BUILD/bin/gbm_sim" "$work/build/bin/"
 cp /bin/true "$work/build/bin/naive_gbm"
-GBM_BUILD=$work/build timeout 300 "$demo" >"$work/out" 2>&1
+GBM_BUILD=$work/build timeout $((300 * slow)) "$demo" >"$work/out" 2>&1
 is "a naive job that survives fails the demo" $? 1
 like "and it says so" "$(<"$work/out")" 'demo: the naive job survived'
 

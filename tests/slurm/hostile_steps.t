@@ -71,7 +71,7 @@ run "${as_user[@]}" salloc -w node01 -n2 --overcommit --gbm-mem-cap=128M bash -c
   srun --overlap -n1 --overcommit ./killer >killed &
   sleep 1
   for n in {1..6}; do
-    timeout 20 srun --overlap -n2 --overcommit limits
+    timeout '$((20 * slow))' srun --overlap -n2 --overcommit limits
   done
   wait'
 unlike "whoever kills stepd's children, steps run below the cap or not at all" \

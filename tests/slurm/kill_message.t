@@ -44,7 +44,7 @@ like "a step's own cap may be raised to the job's" "$err" \
   'step [0-9]+\.1 reached its 64M RAM cap.*\(this job allows 256M\)'
 
 # Somebody ends the job: no word of memory.
-run timeout -s INT 60 srun --gbm-mem-cap=128M sh -c 'kill -KILL $$'
+run timeout -s INT $((60 * slow)) srun --gbm-mem-cap=128M sh -c 'kill -KILL $$'
 unlike "a task killed by something else is not blamed on the cap" "$err" \
   'gbm: .*killed'
 
@@ -72,7 +72,7 @@ chmod +x "$work/lives"
 settle
 run srun --gbm-mem-cap=128M "$work/lives" a &
 at_most "a child's death is told within a second, the task lives on" \
-  "$(late "$work/killed.a")" 1000
+  "$(late "$work/killed.a")" $((1000 * slow))
 like "as a child's" "$(<"$work/.err")" \
   'a process started by task 0 on node0. was killed: job [0-9]+ reached'
 wait
@@ -81,7 +81,7 @@ is "and once" "$(grep -c 'gbm: .*killed' "$work/.err")" 1
 settle
 job=$(sbatch --parsable --chdir="$work" --output=.err --gbm-mem-cap=128M \
   "$work/lives" b)
-at_most "so it is in a batch script" "$(late "$work/killed.b")" 1000
+at_most "so it is in a batch script" "$(late "$work/killed.b")" $((1000 * slow))
 like "where it is the script's" "$(<"$work/.err")" \
   'a process started by the batch script on node0. was killed'
 wait_for 30 job_over "$job"

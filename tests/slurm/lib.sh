@@ -25,6 +25,10 @@ install -m 755 tests/slurm/limits.sh "$work/limits" || exit
 install -m 644 tests/slurm/where.sh "$work/where" || exit
 PATH=$work:$PATH
 
+# How many times longer than on hardware anything may take: an emulated machine
+# (tests/vm) has more than 1. Limits in seconds are to be multiplied by it.
+slow=${GBM_SLOW:-1}
+
 # Bytes of N MB.
 mb() {
   echo $(($1 * 1024 * 1024))
@@ -32,7 +36,7 @@ mb() {
 
 # run COMMAND...: for two minutes at most.
 run() {
-  timeout 120 "$@" >"$work/.out" 2>"$work/.err" </dev/null
+  timeout $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null
   status=$?
   out=$(<"$work/.out")
   err=$(<"$work/.err")
@@ -164,9 +168,9 @@ at_most() {
   ok "$1" is_at_most "$2" "$3"
 }
 
-# wait_for SECONDS COMMAND...: until COMMAND succeeds.
+# wait_for SECONDS COMMAND...: until COMMAND succeeds; $slow times longer.
 wait_for() {
-  local end=$((SECONDS + $1)) said
+  local end=$((SECONDS + $1 * slow)) said
   shift
   until said=$("$@" 2>&1); do
     [ $SECONDS -lt $end ] || {

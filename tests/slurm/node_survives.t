@@ -18,7 +18,7 @@ ok "all nodes are idle again within ten seconds" wait_for 10 all_idle
 run srun -N2 hostname
 is "and answer the next job" "$status $(sort <<<"$out" | xargs)" \
   "0 node01 node02"
-at_most "within ten seconds more" $((SECONDS - ended)) 20
+at_most "within ten seconds more" $((SECONDS - ended)) $((20 * slow))
 is "no daemon has died" "$(daemons)" "$before"
 is "no node is drained" "$(sinfo -h -R)" ""
 

@@ -25,16 +25,18 @@ timed() {
 
 # One task of four on two nodes takes too much after a while; the others would
 # live on for a minute.
-# shellcheck disable=SC2016 # for the task
-one_of_four=(sh -c '[ $SLURM_PROCID != 3 ] || exec hog 200; exec sleep 60')
+minute=$((60 * slow))
+one_of_four=(sh -c
+  "[ \$SLURM_PROCID != 3 ] || exec hog 200; exec sleep $minute")
 
 nothing_left() {
-  ! pgrep -f '^sleep 60$' >/dev/null
+  ! pgrep -f "^sleep $minute\$" >/dev/null
 }
 
 settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M "${one_of_four[@]}"
-at_most "the step ends with its first lost task, by default" "$seconds" 30
+at_most "the step ends with its first lost task, by default" "$seconds" \
+  $((30 * slow))
 ok "on both nodes" wait_for 3 nothing_left
 is "once the lost task is named" \
   "$(grep -c 'gbm: task 3 on node02 was killed' <<<"$err")" 1
@@ -48,9 +50,9 @@ is "Slurm's state is OUT_OF_MEMORY" "$(job_state "$job")" OUT_OF_MEMORY
 
 settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M \
-  sh -c '[ $SLURM_PROCID != 3 ] || { hog 200; exit 9; }; exec sleep 60'
+  sh -c "[ \$SLURM_PROCID != 3 ] || { hog 200; exit 9; }; exec sleep $minute"
 at_most "a wrapper that fails after its rank was killed is lost, too" \
-  "$seconds" 30
+  "$seconds" $((30 * slow))
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M \
   sh -c '[ $SLURM_PROCID != 3 ] || { hog 200; exit 0; }; sleep 6; echo lives'
 is "one that succeeds is not" "$(grep -c lives <<<"$out")" 3
@@ -89,7 +91,8 @@ END
   chmod +x "$work/rank"
   settle
   timed srun -N2 -n4 -K0 --gbm-mem-cap=128M "$work/rank"
-  at_most "an MPI program does not hang when it loses a rank" "$seconds" 20
+  at_most "an MPI program does not hang when it loses a rank" "$seconds" \
+    $((20 * slow))
   gone() { ! pgrep -x gbm_sim >/dev/null; }
   ok "its ranks are gone from both nodes" wait_for 3 gone
   ok "and srun fails" [ "$status" -ne 0 ]
@@ -106,10 +109,10 @@ setting oom=job
 settle
 batch -N2 -n4 --gbm-mem-cap=128M <<END
 #!/bin/bash
-srun -N1 -n1 --overlap -w node01 sleep 60 &
+srun -N1 -n1 --overlap -w node01 sleep $minute &
 sleep 2
 srun -N2 -n4 --overlap -K0 $(printf '%q ' "${one_of_four[@]}")
-sleep 60
+sleep $minute
 echo goes on
 END
 ok "oom=job: its other steps and its script end" nothing_left
@@ -128,13 +131,14 @@ unlike "a batch script ends with its program" "$out" 'goes on'
 is "out of memory" "$state" OUT_OF_MEMORY
 settle
 timed srun -N2 -n4 -K0 --gbm-mem-cap=128M "${one_of_four[@]}"
-at_most "srun's own job ends" "$seconds" 20
+at_most "srun's own job ends" "$seconds" $((20 * slow))
 job=$(grep -oP 'gbm: .* killed: job \K[0-9]+' <<<"$err")
 wait_for 30 job_over "$job" >/dev/null
 is "out of memory, too" "$(job_state "$job")" OUT_OF_MEMORY
 settle
-timed salloc -K -n1 --gbm-mem-cap=128M sh -c 'srun -K0 hog 200; sleep 60'
-at_most "so does the job of a salloc" "$seconds" 30
+timed salloc -K -n1 --gbm-mem-cap=128M \
+  sh -c "srun -K0 hog 200; sleep $minute"
+at_most "so does the job of a salloc" "$seconds" $((30 * slow))
 
 setting oom=step
 settle
@@ -143,8 +147,8 @@ run srun -N2 -n4 -K0 --gbm-mem-cap=128M sh -c "
   touch $work/up.\$SLURM_PROCID
   until [ -e $work/go ]; do sleep 0.1; done
   [ \$SLURM_PROCID != 3 ] || exec hog 200
-  exec sleep 61" &
-sleepers() { pgrep -fc '^sleep 61$'; }
+  exec sleep $((minute + 1))" &
+sleepers() { pgrep -fc "^sleep $((minute + 1))\$"; }
 sleepers_are() { [ "$(sleepers)" = "$1" ]; }
 all_up() { [ "$(find "$work" -name 'up.*' | wc -l)" = 4 ]; }
 wait_for 30 all_up >/dev/null

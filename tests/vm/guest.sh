@@ -23,6 +23,9 @@ echo '127.0.0.1 localhost node01' >/etc/hosts
 
 # On the disk; from trixie on, /tmp is in RAM.
 export TMPDIR=/var/tmp HOME=/root LANG=C.UTF-8
+# For tests/slurm/lib.sh: emulation is some ten times slower, but so much of the
+# waiting is for other things that this does.
+export GBM_SLOW=3
 case $slurm in
 cluster) command=(tests/slurm/cluster.sh run -- "${command[@]}") ;;
 systemd) command=(tests/vm/node.sh "${command[@]}") ;;
