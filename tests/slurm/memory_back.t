@@ -180,6 +180,59 @@ kill $login
 rm -r /dev/shm/gbm-test-six*
 segments | awk '{ print $2 }' | xargs -rn 1 ipcrm -m
 
+# What nobody can end holds its memory: here a process that is frozen.
+memory_cgroup_of() {
+  find /sys/fs/cgroup/memory/slurm_node01 -name "job_$1"
+}
+frozen=/sys/fs/cgroup/freezer/frozen
+# held WORD...: a job on node01 that such a process has got into, with the
+# administrator's settings; sets $job and $holder.
+held() {
+  settings "$@"
+  settle
+  rm -f "$work/go"
+  job=$(user_batch -w node01 --wrap="until [ -e $work/go ]; do sleep 0.1; done")
+  wait_for 30 eval '[ -n "$(memory_cgroup_of "$job")" ]' >/dev/null
+  sleep 1000 &
+  holder=$!
+  mkdir -p $frozen "$(memory_cgroup_of "$job")/left"
+  echo $holder >"$(memory_cgroup_of "$job")/left/cgroup.procs"
+  echo $holder >$frozen/cgroup.procs
+  echo FROZEN >$frozen/freezer.state
+  touch "$work/go"
+  wait_for 60 job_over "$job"
+}
+let_go() {
+  echo THAWED >$frozen/freezer.state
+  kill -KILL $holder 2>/dev/null
+  wait $holder 2>/dev/null
+  wait_for 5 rmdir "$(memory_cgroup_of "$job")/left" >/dev/null
+  rmdir "$(memory_cgroup_of "$job")"
+}
+drained() {
+  sinfo -h -N -n node01 -o '%T %E' | grep -E '^drain.* Epilog error'
+}
+if [ -e /sys/fs/cgroup/freezer ]; then
+  held drain=no
+  ok "the log says what holds the memory of a job" wait_for 15 \
+    log_has "gbm: job $job: process $holder \(sleep\) is still in its cgroup"
+  ok "the node goes on" wait_for 15 all_idle
+  let_go
+  held drain=yes
+  ok "with drain=yes it is drained" wait_for 20 drained
+  let_go
+  scontrol update nodename=node01 state=resume
+  ok "until it is resumed" wait_for 15 all_idle
+  rmdir $frozen
+else
+  skip "what nobody can end" "SIGKILL ends even what cgroup v2 has frozen"
+  settings drain=yes
+fi
+run srun -w node01 --gbm-mem-cap=128M true
+settle
+ok "a job that leaves nothing drains nothing" all_idle
+settings
+
 # The node fails: nobody who knew of the job is left.
 settle
 job=$(user_batch -w node01 --no-requeue --gbm-mem-cap=300M \
