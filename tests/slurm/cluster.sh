@@ -274,21 +274,26 @@ master() {
 }
 
 # preload DIR LIBRARIES: puts scripts in the place of Slurm's programs, for
-# this cluster only. By the loader's own option: a variable would be handed on
-# to the jobs.
+# this cluster only. Those of users by the loader's own option, as a variable
+# would be handed on to the jobs; the daemons, which are looked for by their
+# names and hand on nothing, by a variable.
 preload() {
-  local dir=$1 libraries=$2 program path loader
+  local dir=$1 libraries=$2 program path loader how
   loader=$(awk '$6 ~ /\/ld-linux/ { print $6; exit }' /proc/self/maps)
   mkdir "$dir/real" "$dir/preload" || die $EX_SOFTWARE "cannot fill $dir"
   mkdir -m 1777 "$dir/reports" || die $EX_SOFTWARE "cannot fill $dir"
   for program in slurmd slurmstepd srun sbatch salloc; do
     path=$(readlink -f "$(command -v $program || echo /usr/sbin/$program)")
+    case $program in
+    slurmd | slurmstepd) how="env LD_PRELOAD='$libraries'" ;;
+    *) how="$loader --preload '$libraries' --argv0 \"\$0\"" ;;
+    esac
     # In each script, as slurmd gives the prolog a new environment. Slurm
     # itself leaks.
     cat >"$dir/preload/$program" <<END
 #!/bin/sh
 export ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:log_path=$dir/reports/asan
-exec $loader --preload '$libraries' --argv0 "\$0" $dir/real/$program "\$@"
+exec $how $dir/real/$program "\$@"
 END
     chmod 755 "$dir/preload/$program"
     touch "$dir/real/$program"

@@ -83,12 +83,12 @@ ok "and nothing is left" leftovers "$dir"
 
 mkdir -p "$work/build/plugin"
 cp "$work/hog" "$work/build/plugin/spank_gbm.so"
-run env GBM_BUILD="$work/build" "$cluster" run -N1 -- true
+run env -u GBM_PLUGIN GBM_BUILD="$work/build" "$cluster" run -N1 -- true
 is "a plugin that does not load is a failure to start" $status 70
 like "which shows the end of the log" "$err" 'Failed to load plugin'
 like "and is said in a sentence" "$err" '^cluster.sh: slurm.* ended'
 
-run env GBM_BUILD="$work/nothing" "$cluster" run -- true
+run env -u GBM_PLUGIN GBM_BUILD="$work/nothing" "$cluster" run -- true
 is "a plugin that was not built is found missing" \
   "$status $(grep -o 'type: make' <<<"$err")" "69 type: make"
 

@@ -24,12 +24,19 @@ without() {
   run "$tree/tests/slurm/cluster.sh" run -N1 -c1 -- sh -c "$2"
 }
 
+if sanitized; then
+  skip "fallback=rlimit" "a sanitizer needs more in the task than it is left"
+else
 # Every process is held to its share, by a limit that it cannot raise.
 # shellcheck disable=SC2016 # for the tasks
 without fallback=rlimit 'srun -O -n2 --gbm-mem-cap=64M sh -c "
     ulimit -d; ulimit -d 40000 2>/dev/null || echo \$GBM_MEM_CAP"
   srun --gbm-mem-cap=64M hog 100
-  echo rc=$?; srun --gbm-mem-cap=64M hog 30'
+  echo rc=$?; srun --gbm-mem-cap=64M hog 30
+  ulimit -Hd unlimited; ulimit -Sd unlimited
+  srun --propagate=ALL --gbm-mem-cap=64M sh -c "
+    ulimit -Sd; ulimit -Hd; ulimit -Sd unlimited || ulimit -Hd unlimited ||
+      echo held" 2>/dev/null'
 is "two tasks have half of the cap each" "$(head -n 4 <<<"$out" | sort -u)" \
   "32768
 $(mb 64)"
@@ -42,6 +49,11 @@ like "and no peak is invented" "$err" '^gbm: job [0-9]* on node01: peak not know
 like "100 MB do not fit below 64M" "$out" '^rc=1$'
 like "since there is no more to be had" "$err" '^hog: .*Cannot allocate memory'
 like "30 MB do" "$out" '^hog: done$'
+is "limits that the user hands on do not raise it" "$(tail -n 3 <<<"$out")" \
+  "65536
+65536
+held"
+fi
 
 without fallback=off 'srun --gbm-mem-cap=64M hog 100'
 is "fallback=off keeps nothing" "$status ${out##*$'\n'}" "0 hog: done"

@@ -52,6 +52,11 @@ cgroup_v2() {
   [ -e /sys/fs/cgroup/cgroup.controllers ]
 }
 
+# sanitized: is the plugin, by `make check-slurm-asan`?
+sanitized() {
+  grep -q __asan_init "$GBM_CLUSTER_DIR/plugin/spank_gbm.so"
+}
+
 # capped JOB STEP: what `limits` prints below caps of so many MB without swap.
 capped() {
   echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2")$(swappiness 0)"
@@ -207,8 +212,8 @@ job_over() {
 }
 
 # shellcheck disable=SC2034 # all for the tests
-# batch [OPTION...] <SCRIPT: a job from beginning to end; sets $job, $out (the
-# job's output), $err (sbatch's own) and $state.
+# batch [OPTION...] <SCRIPT: a job from beginning to end, for $BATCH_SECONDS (60)
+# at most; sets $job, $out (the job's output), $err (sbatch's own) and $state.
 batch() {
   job=
   cat >"$work/script"
@@ -217,7 +222,7 @@ batch() {
   status=$?
   job=$(<"$work/.job")
   [ $status -eq 0 ] || return
-  wait_for 60 job_over "$job" || scancel "$job"
+  wait_for "${BATCH_SECONDS:-60}" job_over "$job" || scancel "$job"
   out=$(<"$work/$job.out")
   state=$(job_state "$job")
 }
