@@ -4,10 +4,11 @@
  * writes to memory that it has, takes new memory and gives it back, and reads
  * from the disk; every second it also starts a program, and every five seconds
  * it says on stderr that it is alive. Upon SIGTERM it prints the longest time in
- * milliseconds from one beat to the next, less what a beat ought to take, and
- * ends.
+ * milliseconds from one beat to the next, less what a beat ought to take, then
+ * what each of these took of it, and ends.
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, posix_fadvise */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -102,13 +103,37 @@ static bool start_a_program(void)
 	       waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+enum part { MEMORY_OWN, MEMORY_NEW, DISK, PROGRAM, SLEEP, N_PARTS };
+
+static const char *const names[N_PARTS] = { "own memory", "new memory", "disk",
+					    "program", "sleep" };
+
+static bool work(enum part part, int fd, unsigned int n)
+{
+	static const struct timespec beat = { 0, BEAT_MS * 1000000L };
+	static char memory[MEMORY];
+
+	switch (part) {
+	case MEMORY_OWN:
+		touch(memory);
+		return true;
+	case MEMORY_NEW:
+		return take_new();
+	case DISK:
+		return read_disk(fd, n);
+	case PROGRAM:
+		return n % EVERY_SECOND != 0 || start_a_program();
+	default:
+		nanosleep(&beat, NULL);
+		return true;
+	}
+}
+
 int main(void)
 {
-	static char memory[MEMORY];
 	struct sigaction action = { .sa_handler = on_signal,
 				    .sa_flags = SA_RESTART };
-	const struct timespec beat = { 0, BEAT_MS * 1000000L };
-	int64_t last, longest = 0;
+	int64_t last, longest = 0, took[N_PARTS], of_longest[N_PARTS] = { 0 };
 	int fd = temporary();
 
 	if (fd < 0) {
@@ -119,22 +144,28 @@ int main(void)
 	sigaction(SIGINT, &action, NULL);
 	last = now_ms();
 	for (unsigned int n = 0; !stop; n++) {
-		int64_t now;
+		int64_t start = last, now;
 
-		touch(memory);
-		if (!take_new() || !read_disk(fd, n) ||
-		    (n % EVERY_SECOND == 0 && !start_a_program())) {
-			perror("heartbeat: the node does not do its work");
-			return 1;
+		for (int i = 0; i < N_PARTS; i++) {
+			if (!work((enum part)i, fd, n)) {
+				fprintf(stderr, "heartbeat: %s: %s\n",
+					names[i], strerror(errno));
+				return 1;
+			}
+			now = now_ms();
+			took[i] = now - last;
+			last = now;
 		}
 		if (n % SIGN_OF_LIFE == 0)
 			fputs("# alive\n", stderr);
-		nanosleep(&beat, NULL);
-		now = now_ms();
-		if (now - last - BEAT_MS > longest)
-			longest = now - last - BEAT_MS;
-		last = now;
+		if (last - start - BEAT_MS > longest) {
+			longest = last - start - BEAT_MS;
+			memcpy(of_longest, took, sizeof(took));
+		}
 	}
-	printf("%lld\n", (long long)longest);
+	printf("%lld", (long long)longest);
+	for (int i = 0; i < N_PARTS; i++)
+		printf(", %s %lld", names[i], (long long)of_longest[i]);
+	putchar('\n');
 	return 0;
 }

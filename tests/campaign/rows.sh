@@ -214,8 +214,8 @@ message() {
 }
 
 measure() {
-  local row=$1 before alive beat gap next start status back up=dead told
-  local verdict=good
+  local row=$1 before alive beat gap='' parts='' next start status back
+  local up=dead told verdict=good
   settle
   before=$(memory_left)
   alive=$(daemons)
@@ -238,7 +238,7 @@ measure() {
   [ "$(daemons)" != "$alive" ] || up=alive
   kill -TERM $beat
   wait $beat
-  gap=$(<"$work/gap")
+  IFS=, read -r gap parts <"$work/gap"
   settle
   jobs=$(jobs_of_row)
   told=$(message "$row" $status)
@@ -251,6 +251,7 @@ measure() {
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$with" "$row" \
     "${gap:-died}" "$next" $up "$told" "$back" \
     "$(awk '{ print $2 }' <<<"$jobs" | sort -u | paste -sd,)" $verdict
+  [ "${gap:-0}" -le "$gap_limit" ] || echo "# of the gap:$parts"
   [ $verdict = good ] ||
     cat "$work"/{err,out,next,beat} - <<<"$jobs" 2>/dev/null | sed 's/^/# /'
   # Leftovers of one row are not the next one's.
