@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Ends a step, or its job, on all of its nodes. What Slurm itself does for
- * OOMKillStep (24.11) is done here for every version: slurmd is asked to
- * terminate the tasks, which leaves the step's state as it is, OUT_OF_MEMORY;
- * to cancel the step or the job would make it CANCELLED.
+ * Ends a step, or its job, on all of its nodes, as Slurm itself does for
+ * OOMKillStep from 24.11 on. The job's state stays OUT_OF_MEMORY: only to cancel
+ * the job would make it CANCELLED.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* nanosleep */
@@ -57,6 +56,27 @@ static void end_job(uint32_t job)
 			    slurm_strerror(errno));
 }
 
+/* Some releases want flags as well. */
+typedef int kill_step(uint32_t, uint32_t, uint16_t);
+typedef int kill_step_flags(uint32_t, uint32_t, uint16_t, uint16_t);
+
+static int end_step(kill_step *ask, uint32_t job, uint32_t step)
+{
+	return ask(job, step, SIGKILL);
+}
+
+static int end_step_flags(kill_step_flags *ask, uint32_t job, uint32_t step)
+{
+	return ask(job, step, SIGKILL, 0);
+}
+
+/* clang-format off */
+#define END_STEP \
+	_Generic(slurm_kill_job_step, \
+		 kill_step *: end_step, \
+		 kill_step_flags *: end_step_flags)
+/* clang-format on */
+
 void end_everywhere(uint32_t job, uint32_t step, bool whole_job)
 {
 	/* Without slurmctld the calls below would hold up slurmstepd for half a
@@ -67,10 +87,17 @@ void end_everywhere(uint32_t job, uint32_t step, bool whole_job)
 			    job, step);
 		return;
 	}
-	/* It also fails when the step is over on one of the nodes. */
-	if (slurm_terminate_job_step(job, step) != SLURM_SUCCESS)
-		slurm_verbose("gbm: step %u.%u was not ended on all nodes", job,
-			      step);
+	/*
+	 * By way of slurmctld. To ask the nodes' slurmd, as for a batch script,
+	 * is to wait for this node's as well, which waits for this slurmstepd,
+	 * in which srun's own way of ending the step sleeps for KillWait (30 s)
+	 * with a lock held, while the step's exit waits for us. Fails when the
+	 * step is over.
+	 */
+	if (step != SLURM_BATCH_SCRIPT &&
+	    END_STEP(slurm_kill_job_step, job, step) != SLURM_SUCCESS)
+		slurm_verbose("gbm: step %u.%u was not ended on all nodes: %s",
+			      job, step, slurm_strerror(errno));
 	if (whole_job)
 		end_job(job);
 }

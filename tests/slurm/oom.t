@@ -143,15 +143,22 @@ at_most "so does the job of a salloc" "$seconds" $((30 * slow))
 setting oom=step
 settle
 # slurmctld hangs: the node does what it can, and the rest when it can.
-run srun -N2 -n4 -K0 --gbm-mem-cap=128M sh -c "
-  touch $work/up.\$SLURM_PROCID
-  until [ -e $work/go ]; do sleep 0.1; done
-  [ \$SLURM_PROCID != 3 ] || exec hog 200
-  exec sleep $((minute + 1))" &
+
+# start_waiting SRUN-OPTION...: four tasks that wait for $work/go. Then the last
+# one takes too much, and the others live on.
+start_waiting() {
+  rm -f "$work"/up.* "$work/go"
+  run srun -N2 -n4 "$@" --gbm-mem-cap=128M sh -c "
+    touch $work/up.\$SLURM_PROCID
+    until [ -e $work/go ]; do sleep 0.1; done
+    [ \$SLURM_PROCID != 3 ] || exec hog 200
+    exec sleep $((minute + 1))" &
+  wait_for 30 all_up >/dev/null
+}
 sleepers() { pgrep -fc "^sleep $((minute + 1))\$"; }
 sleepers_are() { [ "$(sleepers)" = "$1" ]; }
 all_up() { [ "$(find "$work" -name 'up.*' | wc -l)" = 4 ]; }
-wait_for 30 all_up >/dev/null
+start_waiting -K0
 controller=$(pids slurmctld)
 kill -STOP "$controller"
 touch "$work/go"
@@ -161,5 +168,16 @@ kill -CONT "$controller"
 ok "those of the other when it is back" wait_for 60 sleepers_are 0
 wait
 ok "all nodes are well" wait_for 60 all_idle
+
+# The same with srun's own way of ending the step: to each node it sends SIGTERM
+# and, after KillWait, SIGKILL. As both reach slurmctld late, it comes first.
+start_waiting
+kill -STOP "$controller"
+touch "$work/go"
+wait_for 20 sleepers_are 2 >/dev/null
+sleep 1
+kill -CONT "$controller"
+ok "a step that srun ends as well is over at once" wait_for 15 all_idle
+wait
 
 done_testing
