@@ -102,12 +102,14 @@ struct cap_backend {
 	void (*notice)(uint64_t cap, uint32_t n_tasks, char *out, size_t size);
 
 	/*
-	 * Counters since DIR was made. Those that cannot be read are 0 or
-	 * unknown: they explain, they decide nothing. A backend without
-	 * directories has this one and none of those after it.
+	 * Counters since DIR was made, whose limit has been SET bytes, or
+	 * CAP_UNKNOWN: what the file says may be Slurm's for a moment. Those
+	 * that cannot be read are 0 or unknown: they explain, they decide
+	 * nothing. A backend without directories has this one and none of those
+	 * after it.
 	 */
 	void (*events)(const struct cap_host *host, const char *dir,
-		       struct cap_events *out);
+		       uint64_t set, struct cap_events *out);
 
 	/*
 	 * Processes of DIR and of the directories below it that have been

@@ -301,7 +301,7 @@ static void blame_above(const struct cap_step *c, char *out, size_t size)
 
 	if (c->top_len > 0) {
 		dir_above(c, c->top_len, dir);
-		c->backend->events(&c->host, dir, &top);
+		c->backend->events(&c->host, dir, CAP_UNKNOWN, &top);
 		top.full = top.full &&
 			   c->backend->limit(&c->host, dir, &limit, &e) == 0;
 	}
@@ -332,8 +332,8 @@ static enum cap_killed blame(const struct cap_step *c, char *out, size_t size)
 	struct cap_events job, step;
 	bool hit, shared = false;
 
-	c->backend->events(&c->host, job_dir(c, dir), &job);
-	c->backend->events(&c->host, c->dir, &step);
+	c->backend->events(&c->host, job_dir(c, dir), c->job_got.bytes, &job);
+	c->backend->events(&c->host, c->dir, c->step_got.bytes, &step);
 	hit = step.full || job.full;
 	peak_text(own, step.peak);
 	if (step.full && (c->step_got.bytes < c->job_got.bytes ||
@@ -579,7 +579,7 @@ static void counters(const struct cap_step *c, struct cap_events *out)
 	char dir[PROCFS_PATH_MAX];
 
 	c->backend->events(&c->host, c->whole_job ? job_dir(c, dir) : c->dir,
-			   out);
+			   CAP_UNKNOWN, out);
 }
 
 const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])

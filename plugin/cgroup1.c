@@ -230,7 +230,7 @@ static int v1_apply_task(const struct cap_host *host, const char *dir,
  * does not move at all. The most swap ever used is not recorded.
  */
 static void v1_events(const struct cap_host *host, const char *dir,
-		      struct cap_events *out)
+		      uint64_t set, struct cap_events *out)
 {
 	uint64_t limit, peak, usage, both;
 
@@ -239,7 +239,7 @@ static void v1_events(const struct cap_host *host, const char *dir,
 	if (cgroup_get(host, dir, PEAK, &peak) == 0) {
 		out->peak = peak;
 		out->full = cgroup_get(host, dir, LIMIT, &limit) == 0 &&
-			    peak + SLACK > limit;
+			    peak + SLACK > (set < limit ? set : limit);
 	}
 	if (cgroup_get(host, dir, SW_PEAK, &peak) == 0 &&
 	    cgroup_get(host, dir, SW_LIMIT, &limit) == 0 &&

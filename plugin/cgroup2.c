@@ -152,8 +152,9 @@ static uint64_t get_or(const struct cap_host *host, const char *dir,
 
 /* Not the event "max": reclaim of page cache moves it, and nobody is killed. */
 static void v2_events(const struct cap_host *host, const char *dir,
-		      struct cap_events *out)
+		      uint64_t set, struct cap_events *out)
 {
+	(void)set;
 	out->full = ooms(host, dir) > 0;
 	out->peak = get_or(host, dir, PEAK);
 	out->swap = get_or(host, dir, SWAP_USAGE);

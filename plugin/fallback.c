@@ -48,8 +48,9 @@ static int no_limit(const struct cap_host *host, const char *dir,
 }
 
 static void no_events(const struct cap_host *host, const char *dir,
-		      struct cap_events *out)
+		      uint64_t set, struct cap_events *out)
 {
+	(void)set;
 	(void)host;
 	(void)dir;
 	out->full = false;

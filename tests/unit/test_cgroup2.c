@@ -445,7 +445,7 @@ static struct cap_events events(const char *dir)
 	struct cap_events v;
 
 	memset(&v, 77, sizeof(v));
-	cap_cgroup2.events(&host, dir, &v);
+	cap_cgroup2.events(&host, dir, CAP_UNKNOWN, &v);
 	return v;
 }
 

@@ -240,6 +240,22 @@ START_TEST(limit_above_all_jobs)
 }
 END_TEST
 
+/* Another step is about to start. */
+START_TEST(limit_lifted_by_slurm)
+{
+	struct cap_step *c = capped();
+
+	tree_put_u64(JOB, "memory.limit_in_bytes", 200 * M);
+	tree_put_u64(TOP, "memory.limit_in_bytes", 1700 * M);
+	tree_put_u64(TOP, "memory.max_usage_in_bytes", 1700 * M);
+	kills(STEP "/task_0", 1);
+	ck_assert_int_eq(cap_look(c, 0, text), CAP_BY_CAP);
+	ck_assert_str_eq(
+		text, "a process started by task 2 on pi1 was killed: " TAIL);
+	free(c);
+}
+END_TEST
+
 static pid_t sleeper(void)
 {
 	pid_t pid = fork();
@@ -384,6 +400,7 @@ int main(void)
 	tcase_add_test(tc, walks_are_bounded);
 	tcase_add_test(tc, advice);
 	tcase_add_test(tc, limit_above_all_jobs);
+	tcase_add_test(tc, limit_lifted_by_slurm);
 	tcase_add_test(tc, kills_all_but_slurmstepd);
 	tcase_add_test(tc, numbers_that_others_have);
 	tcase_add_test(tc, reports);
