@@ -101,10 +101,10 @@ row_thrash() { one glutton thrash "$thrash" 20; }
 row_naive() { one naive_gbm "$((hog / 8))e6"; }
 
 # Two ranks on each node; those on the last one are the first to have too much,
-# and the last rank has more than the other.
+# and the last rank has more than the other. There may be more ranks than cores.
 row_balloon() {
-  as nobody timeout 180 srun -N "$nodes" --ntasks-per-node=2 --mpi=pmix \
-    "${limit[@]}" balloon_mpi "$hog"
+  OMPI_MCA_mpi_yield_when_idle=1 as nobody timeout 180 srun -N "$nodes" \
+    --ntasks-per-node=2 --mpi=pmix "${limit[@]}" balloon_mpi "$hog"
 }
 
 # Each within its limit, but not both within the node.
