@@ -53,8 +53,10 @@ shift $((OPTIND - 1))
 told() {
   case $2 in
   '# alive') ;;
-  '#'*) printf '# %s\t%s\n' "$1" "${2#\# }" ;;
-  *) printf '%s\t%s\t%s\n' "$1" "$2" "$(cut -d' ' -f1 /proc/loadavg)" ;;
+  none$'\t'* | mem$'\t'* | plugin$'\t'*)
+    printf '%s\t%s\t%s\n' "$1" "$2" "$(cut -d' ' -f1 /proc/loadavg)"
+    ;;
+  *) printf '# %s\t%s\n' "$1" "${2#\# }" ;;
   esac
 }
 
@@ -68,7 +70,7 @@ v1() {
   while IFS= read -r -u $out line; do
     told v1 "$line"
   done
-  wait $pid || told v1 "the cluster has ended with status $?"
+  wait $pid || told v1 plugin$'\t'"the cluster has ended with status $?"
   pid=
   exec {out}<&-
 }
