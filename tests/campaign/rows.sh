@@ -192,7 +192,7 @@ all_idle() {
 settle() {
   local end=$((SECONDS + 60))
   until all_idle; do
-    [ $SECONDS -lt $end ] || return
+    [ $SECONDS -lt $end ] || return 1
     sleep 0.5
   done
 }
@@ -213,10 +213,15 @@ message() {
   judge "$row" "$status" "$node" "$ids" "$cap" <"$work/err"
 }
 
+lost() {
+  echo "# the node is lost for other rows"
+  exit $EX_TEMPFAIL
+}
+
 measure() {
   local row=$1 before alive beat gap='' parts='' next start status back
   local up=dead told verdict=good
-  settle
+  settle || lost
   before=$(memory_left)
   alive=$(daemons)
   last_job=$(squeue -h -t all -o %i | sort -n | tail -n 1)
@@ -258,10 +263,7 @@ measure() {
   rm -f /dev/shm/glutton.*
   ipcs -m | awk '$3 == "nobody" { print $2 }' | xargs -r -n1 ipcrm -m
   case $next$up$gap in
-  never* | *dead* | *alive)
-    echo "# the node is lost for other rows"
-    exit $EX_TEMPFAIL
-    ;;
+  never* | *dead* | *alive) lost ;;
   esac
 }
 

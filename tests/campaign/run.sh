@@ -79,10 +79,11 @@ v1() {
 # in $options: machines for all rows. One that freezes, or does not get over a
 # row, is followed by another one for the rest.
 machine() {
-  local world=$1 with=$2 line out wait status
+  local world=$1 with=$2 line out wait status rows
   shift 2
   [ $# -gt 0 ] || eval "set -- $(tests/campaign/rows.sh --list)"
   while [ $# -gt 0 ]; do
+    rows=$#
     exec {out}< <(exec tests/vm/vm.sh run "${vm[@]}" -s none -d -t 7200 -- \
       env GBM_CONFIGURE=tests/campaign/configure.sh GBM_CAMPAIGN="$with" \
       tests/slurm/cluster.sh run -- tests/campaign/rows.sh -l \
@@ -98,15 +99,20 @@ machine() {
       told "$world" "$line"
       case $line in "$with"$'\t'*) shift ;; esac
     done
-    kill -TERM $pid 2>/dev/null
-    [ $status -gt 128 ] || wait=0
+    if [ $status -gt 128 ]; then # silence, and no end of file
+      kill -TERM $pid
+    else
+      wait=0
+    fi
     wait $pid
     status=$?
     pid=
     exec {out}<&-
     [ $# -gt 0 ] || return 0
+    [ $wait:$status:$rows != "0:$EX_TEMPFAIL:$#" ] || wait=no
     case $wait:$status in
     0:"$EX_TEMPFAIL") continue ;;
+    no:*) line="?\tnever\t?\t?\t?\t?\tnot idle" ;;
     0:*) line="?\tnever\t?\t?\t?\t?\tcrashed" ;;
     $START:*) line="?\tnever\t?\t?\t?\t?\tdid not start" ;;
     *) line=">${SILENCE}000\tnever\t?\t?\t?\t?\tfroze" ;;
