@@ -43,6 +43,7 @@ struct cap_place {
 struct cap_limit {
 	uint64_t bytes;
 	bool foreign; /* lower than what was wanted: not ours, Slurm's */
+	struct swap swap; /* as wanted, or what Slurm grants, if that is less */
 };
 
 #define CAP_UNKNOWN UINT64_MAX /* the kernel does not tell */

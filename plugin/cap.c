@@ -250,6 +250,23 @@ bool cap_is_slurms(const struct cap_step *c)
 	return c->job_want.cap != NO_CAP && c->job_got.foreign;
 }
 
+/* The lesser of the job's and the step's. */
+static const struct swap *swap_of(const struct cap_step *c)
+{
+	if (!is_counted(c))
+		return &c->step_want.swap;
+	return swap_less(&c->job_got.swap, &c->step_got.swap)
+		       ? &c->job_got.swap
+		       : &c->step_got.swap;
+}
+
+const struct swap *cap_less_swap(const struct cap_step *c)
+{
+	const struct swap *swap = swap_of(c);
+
+	return swap_less(swap, &c->step_want.swap) ? swap : NULL;
+}
+
 static bool same_swap(const struct swap *a, const struct swap *b)
 {
 	return a->mode == b->mode && a->bytes == b->bytes;
@@ -352,7 +369,7 @@ static enum cap_killed blame(const struct cap_step *c, char *out, size_t size)
 		shared = hit && job.peak != CAP_UNKNOWN &&
 			 job.peak / 10 * 9 > step.peak;
 	}
-	swap_text(swap, &want->swap);
+	swap_text(swap, limit == &c->job_got ? &limit->swap : swap_of(c));
 	if (hit)
 		what = advice(c, limit, text, sizeof(text));
 	else
@@ -587,6 +604,7 @@ const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 	char peak[SIZE_TEXT_MAX], limit[64], swap[SWAP_TEXT_MAX];
 	char used[SIZE_TEXT_MAX], name[48], killed[48] = "";
 	struct cap_events now;
+	const struct swap *may;
 	uint64_t kills;
 	bool tell_swap;
 
@@ -607,13 +625,12 @@ const char *cap_summary(const struct cap_step *c, char out[CAP_TEXT_MAX])
 			 step_name(c));
 	if (kills > 0)
 		snprintf(killed, sizeof(killed), ", kills %" PRIu64, kills);
-	tell_swap = c->step_want.swap.mode != SWAP_NONE &&
-		    now.swap_peak != CAP_UNKNOWN;
+	may = swap_of(c);
+	tell_swap = may->mode != SWAP_NONE && now.swap_peak != CAP_UNKNOWN;
 	snprintf(out, CAP_TEXT_MAX, "%s on %s: peak %s of %s, swap %s%s%s%s",
 		 name, c->node, peak_text(peak, now.peak), limit,
 		 tell_swap ? size_format(used, now.swap_peak) : "",
-		 tell_swap ? " of " : "", swap_text(swap, &c->step_want.swap),
-		 killed);
+		 tell_swap ? " of " : "", swap_text(swap, may), killed);
 	return out;
 }
 
@@ -671,7 +688,7 @@ const char *cap_json(const struct cap_step *c, char out[CAP_TEXT_MAX])
 		 json_string(node, sizeof(node), c->node),
 		 json_number(numbers[0], is_limit(bytes) ? bytes : CAP_UNKNOWN),
 		 by[who], json_number(numbers[1], now.peak),
-		 swap_text(swap, &c->step_want.swap),
+		 swap_text(swap, swap_of(c)),
 		 json_number(numbers[2], now.swap_peak),
 		 json_number(numbers[3], kills));
 	return out;

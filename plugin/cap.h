@@ -121,6 +121,10 @@ uint64_t cap_bytes(const struct cap_step *c);
  */
 bool cap_is_slurms(const struct cap_step *c);
 
+/* The swap that holds because Slurm grants no more, if that is less than what
+ * the step wants; else NULL. */
+const struct swap *cap_less_swap(const struct cap_step *c);
+
 /*
  * Who is dead for want of memory, as far as nobody was told of it yet. OUT then
  * says so, unless it is CAP_NOBODY.

@@ -192,6 +192,7 @@ static int v1_apply(const struct cap_host *host, const char *dir, bool is_job,
 	if (rc == 0) {
 		got->bytes = goal.limit;
 		got->foreign = goal.limit < want->cap;
+		got->swap = want->swap;
 		return is_job ? 0 : take_step_over(host, dir, e);
 	}
 	if (rc == -EOPNOTSUPP)

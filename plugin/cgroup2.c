@@ -70,23 +70,24 @@ struct goal {
 	const struct cap_host *host;
 	const char *dir;
 	const struct limits *want;
-	uint64_t limit; /* that holds, after an attempt that succeeded */
+	/* What holds, after an attempt that succeeded. */
+	uint64_t limit, swap;
 };
 
 /*
  * Slurm up to 23.02.5 grants as much swap as RAM, and all versions write both
  * limits anew at each step's start; so swap is asked for once more at the end.
  */
-static int lower_swap(const struct goal *goal)
+static int lower_swap(struct goal *goal)
 {
 	const struct swap *swap = &goal->want->swap;
-	uint64_t now;
 	int rc;
 
 	if (swap->mode == SWAP_ALLOW)
 		return 0;
 	rc = cgroup_lower(goal->host, goal->dir, SWAP_LIMIT,
-			  swap->mode == SWAP_SIZE ? swap->bytes : 0, &now);
+			  swap->mode == SWAP_SIZE ? swap->bytes : 0,
+			  &goal->swap);
 	if (rc == -ENOENT) /* a kernel without swap accounting */
 		return has_swap(goal->host) ? -EOPNOTSUPP : 0;
 	return rc;
@@ -112,11 +113,24 @@ static int attempt(void *ctx)
 	return rc == 0 ? lower_swap(goal) : rc;
 }
 
+/* Slurm from 23.02.6 on grants what the administrator's AllowedSwapSpace= says,
+ * which may be none. */
+static struct swap swap_that_holds(const struct goal *goal)
+{
+	struct swap swap = goal->want->swap;
+
+	if (swap.mode == SWAP_SIZE && goal->swap < swap.bytes) {
+		swap.bytes = goal->swap - goal->swap % SIZE_ROUND;
+		swap.mode = swap.bytes > 0 ? SWAP_SIZE : SWAP_NONE;
+	}
+	return swap;
+}
+
 static int v2_apply(const struct cap_host *host, const char *dir, bool is_job,
 		    const struct limits *want, struct cap_limit *got,
 		    struct err *e)
 {
-	struct goal goal = { host, dir, want, 0 };
+	struct goal goal = { host, dir, want, 0, UINT64_MAX };
 	int rc = cgroup_retry(attempt, &goal);
 
 	(void)is_job;
@@ -128,6 +142,7 @@ static int v2_apply(const struct cap_host *host, const char *dir, bool is_job,
 		return cgroup_failed(rc, want, e);
 	got->bytes = goal.limit;
 	got->foreign = goal.limit < want->cap;
+	got->swap = swap_that_holds(&goal);
 	return 0;
 }
 

@@ -34,6 +34,7 @@ static int take(const struct cap_host *host, const char *dir, bool is_job,
 	(void)e;
 	got->bytes = want->cap;
 	got->foreign = false;
+	got->swap = want->swap;
 	return 0;
 }
 

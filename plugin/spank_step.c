@@ -227,9 +227,11 @@ static void tell_if_lowered(void)
 	char had[SIZE_TEXT_MAX], wanted[SIZE_TEXT_MAX], text[CAP_TEXT_MAX];
 	char swap[SWAP_TEXT_MAX], more[SWAP_TEXT_MAX];
 	const struct cap_step *c = step.page;
+	const struct swap *less;
 
 	if (step.node_id != 0 || cap_verdict(c, 0))
 		return;
+	less = cap_less_swap(c);
 	swap_text(swap, &c->step_want.swap);
 	if (step.asked > c->step_want.cap)
 		snprintf(text, sizeof(text),
@@ -249,6 +251,11 @@ static void tell_if_lowered(void)
 			 "%.64s: %s holds (raise --mem)",
 			 size_format(wanted, c->job_want.cap), c->node,
 			 size_format(had, c->job_got.bytes));
+	else if (less && step.first && gbm.request.has_swap)
+		snprintf(text, sizeof(text),
+			 "--gbm-swap=%s is above what Slurm grants on %.64s: "
+			 "%s holds (AllowedSwapSpace= in cgroup.conf)",
+			 swap, c->node, swap_text(more, less));
 	else
 		return;
 	gbm_say(text);

@@ -539,6 +539,42 @@ START_TEST(explains)
 }
 END_TEST
 
+/* Told instead of what was asked for, wherever swap is told. */
+START_TEST(swap_that_slurm_grants)
+{
+	struct cap_step *c;
+	char text[CAP_TEXT_MAX] = "";
+
+	use("scope");
+	c = placed(150 * M, SWAP_SIZE, 64 * M);
+	ck_assert_ptr_null(cap_less_swap(c));
+	ck_assert_ptr_nonnull(strstr(cap_summary(c, text), "swap 64M"));
+	free(c);
+
+	tree_put_u64(JOB, "memory.swap.max", 20 * M);
+	put_events(STEP "/user/task_0", "memory.events", 0, 0);
+	c = placed(150 * M, SWAP_SIZE, 64 * M);
+	ck_assert_ptr_nonnull(cap_less_swap(c));
+	ck_assert_uint_eq(cap_less_swap(c)->bytes, 20 * M);
+	put_events(STEP "/user/task_0", "memory.events", 0, 1);
+	put_events(JOB, "memory.events.local", 1, 0);
+	ck_assert(cap_explain(c, 0, SIGKILL, text));
+	ck_assert_ptr_nonnull(strstr(text, ", swap 20M)"));
+	free(c);
+
+	tree_put_u64(JOB, "memory.swap.max", 0);
+	c = placed(150 * M, SWAP_SIZE, 64 * M);
+	ck_assert_ptr_nonnull(cap_less_swap(c));
+	ck_assert_int_eq(cap_less_swap(c)->mode, SWAP_NONE);
+	ck_assert_ptr_nonnull(strstr(cap_summary(c, text), ", swap none"));
+	ck_assert_ptr_nonnull(strstr(cap_json(c, text), "\"swap\":\"none\""));
+	free(c);
+	c = placed(150 * M, SWAP_NONE, 0);
+	ck_assert_ptr_null(cap_less_swap(c));
+	free(c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cgroup2");
@@ -571,6 +607,7 @@ int main(void)
 	tcase_add_test(tc, counters);
 	tcase_add_test(tc, counters_of_older_kernels);
 	tcase_add_test(tc, explains);
+	tcase_add_test(tc, swap_that_slurm_grants);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
 }
