@@ -41,9 +41,9 @@ is "a cap above what Slurm allocated does not raise the limit" \
 like "and the user is told" "$err" 'gbm: .*1G.*300M.*--mem'
 
 run srun --gbm-mem-cap=128M --gbm-swap=64M limits
-is "--gbm-swap=64M allows that much swap on top" \
+is "--gbm-swap=64M allows that much swap on top, as far as Slurm does" \
   "$(anywhere "$out" | sed 's/ swappiness.*//')" \
-  "job $cap step $cap with-swap $(mb 192)"
+  "job $cap step $cap with-swap $(mb "$(with_swap 128 64)")"
 
 run srun --gbm-mem-cap=128M --gbm-swap=allow limits
 is "--gbm-swap=allow leaves what Slurm allocated" \

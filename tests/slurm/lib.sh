@@ -62,13 +62,38 @@ capped() {
   echo "job $(mb "$1") step $(mb "$2") with-swap $(mb "$2")$(swappiness 0)"
 }
 
+# grants_swap: do Slurm's limits leave any to jobs? With cgroup v1 it limits the
+# sum of memory and swap, with v2 the swap; there Slurm up to 23.02.5 takes
+# AllowedSwapSpace=0 for as much as memory.
+grants_swap() {
+  ! cgroup_v2 || [[ $(sinfo --version) == *\ 22.05.* ]]
+}
+
+# allow_swap PERCENT: makes them, also elsewhere. With 0 it is as before.
+allow_swap() {
+  grants_swap && return
+  sed -i "s/^AllowedSwapSpace=.*/AllowedSwapSpace=$1/" \
+    "$GBM_CLUSTER_DIR/etc/slurm/cgroup.conf"
+  scontrol reconfigure
+  settle
+}
+
 # slurms_swap CAP MB: memory and swap that Slurm's limits of a job of so many MB
-# leave to a cap. With cgroup v1 it limits the sum of both, with v2 the swap;
-# there Slurm up to 23.02.5 takes AllowedSwapSpace=0 for as much as memory.
+# leave to a cap.
 slurms_swap() {
   if ! cgroup_v2; then
     echo "$2"
-  elif [[ $(sinfo --version) == *\ 22.05.* ]]; then
+  elif grants_swap; then
+    echo $(($1 + $2))
+  else
+    echo "$1"
+  fi
+}
+
+# with_swap CAP MB: what is left to a cap and so much swap, of which Slurm grants
+# all or nothing.
+with_swap() {
+  if grants_swap; then
     echo $(($1 + $2))
   else
     echo "$1"

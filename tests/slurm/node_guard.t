@@ -19,6 +19,7 @@ swap=$work/swap
 tidy() {
   settings
   ! grep -q "^$swap " /proc/swaps || swapoff "$swap"
+  allow_swap 0
 }
 trap tidy EXIT
 trap 'exit 130' INT
@@ -204,6 +205,7 @@ watched() {
 }
 
 leave 250 swap_default=allow
+allow_swap 100
 restart
 settle
 watched srun "${on_node01[@]}" --mem=1500M hog 350

@@ -49,7 +49,7 @@ settle
 run env SLURM_GBM_SWAP=64M srun --gbm-mem-cap=128M limits
 is "SLURM_GBM_SWAP stands for --gbm-swap" \
   "$(anywhere "$out" | sed 's/ swappiness.*//')" \
-  "job $(mb 128) step $(mb 128) with-swap $(mb 192)"
+  "job $(mb 128) step $(mb 128) with-swap $(mb "$(with_swap 128 64)")"
 run env SLURM_GBM_SWAP=64M srun limits
 is "and may stand for all jobs, also those without a cap" \
   "$status $(anywhere "$out" | grep -o 'job [0-9]*')" "0 job $(mb 375)"

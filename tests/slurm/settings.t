@@ -47,7 +47,7 @@ is "those that ask for more have it" "$(anywhere "$out")" "$(capped 160 160)"
 run srun --gbm-swap=64M limits
 is "--gbm-swap=64M goes beyond the default" \
   "$(anywhere "$out" | sed 's/ swappiness.*//')" \
-  "job $(mb 128) step $(mb 128) with-swap $(mb 192)"
+  "job $(mb 128) step $(mb 128) with-swap $(mb "$(with_swap 128 64)")"
 settle
 batch -n1 <<'EOF'
 #!/bin/bash

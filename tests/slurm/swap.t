@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit
 file=$work/swap
 swap_off() {
   ! grep -q "^$file " /proc/swaps || swapoff "$file"
+  allow_swap 0
 }
 trap swap_off EXIT
 trap 'exit 130' INT
@@ -47,6 +48,14 @@ swap_used() {
 }
 
 settle
+if ! grants_swap; then
+  run srun --gbm-mem-cap=128M --gbm-swap=64M hog 200
+  like "who asks for swap is told when Slurm grants none" "$err" \
+    'gbm: --gbm-swap=64M is above what Slurm grants on node0.: none holds'
+  like "and hears of none when killed" "$err" 'gbm: .*killed: .*, swap none\)'
+fi
+allow_swap 100
+
 run_watched srun --gbm-mem-cap=128M hog -s 2 200
 ok "without the option, 200 MB do not fit below 128M" [ $status -ne 0 ]
 like "as the user is told" "$err" 'gbm: .*128M RAM cap .*swap none'
