@@ -453,13 +453,15 @@ start_daemons() {
   done
   disown -a
 
-  wait_until 60 nodes_idle "$nodes"
+  # An emulated machine may have GBM_SLOW times as long.
+  local seconds=$((60 * ${GBM_SLOW:-1}))
+  wait_until $seconds nodes_idle "$nodes"
   case $? in
   0) ;;
   2) failed "$dead" "ended" "$deadlog" ;;
   *)
     sinfo -N -o '%N %T %E' >&2
-    failed Slurm "has not got all $nodes nodes idle after 60 s" \
+    failed Slurm "has not got all $nodes nodes idle after $seconds s" \
       "$dir/log/slurmctld.log"
     ;;
   esac

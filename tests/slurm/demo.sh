@@ -41,7 +41,7 @@ price_holds() {
 }
 
 wait_for() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * ${GBM_SLOW:-1}))
   shift
   until "$@"; do
     [ $SECONDS -lt $end ] || return
