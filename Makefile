@@ -25,11 +25,12 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
-.PHONY: check-vm run-check-vm campaign run-campaign
+.PHONY: check-vm run-check-vm check-releases run-check-releases
+.PHONY: campaign run-campaign
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-vm check-long campaign bench fuzz clean distclean tags style help
+goals_without_config := deps demo check check-vm check-releases check-long campaign bench fuzz clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -209,8 +210,11 @@ check-build: all ## Install, uninstall, headers, exported symbols
 check-mpi: all $(MPI_HELPERS) ## Tests under mpirun
 	$(run_tests) mpi
 
+# RELEASE=trixie for the Slurm of that release of Debian.
 check-slurm: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) ## Tests on a private Slurm cluster (root)
-	$(run_tests) slurm
+	@$(if $(RELEASE),$(call deps_for,vm))
+	@$(test_env) $(if $(RELEASE),tests/vm/release.sh run $(RELEASE) --) \
+		tests/run.sh slurm
 
 # Only the plugin: the programs in the jobs, which are measured, are as ever.
 # Undefined behaviour traps, and libasan reports that: two runtimes in one
@@ -230,6 +234,13 @@ check-vm: ## Install packages, build, test in qemu on cgroup v2 (root)
 
 run-check-vm: all $(SLURM_HELPERS)
 	$(run_tests) vm
+
+check-releases: ## Slurm's tests with each of Debian's, on cgroup v1 and v2; hours
+	@$(call deps_for,build mpi slurm test vm)
+	@$(MAKE) --no-print-directory run-check-releases
+
+run-check-releases: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
+	$(run_tests) releases
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) \
 		$(SLURM_HELPERS) $(CAMPAIGN_HELPERS)

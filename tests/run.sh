@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [stats]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [stats]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
@@ -171,11 +171,11 @@ for GBM_SUITE in "${@:-unit}"; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;
-  isa | build | mpi | slurm | vm) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  isa | build | mpi | slurm | vm | releases) tests=(tests/"$GBM_SUITE"/*.t) ;;
   stats) tests=("$GBM_BUILD"/tests/stats/{normals,prices} tests/stats/*.t) ;;
   *)
     echo "run.sh: there is no suite '$GBM_SUITE':" \
-      "unit isa build mpi slurm vm stats" >&2
+      "unit isa build mpi slurm vm releases stats" >&2
     exit 2
     ;;
   esac
@@ -187,7 +187,7 @@ for GBM_SUITE in "${@:-unit}"; do
   elif [ "$GBM_SUITE" = mpi ] &&
     ! [ -e "$GBM_BUILD/lib/gbm-mc/libgbm_mpi.so" ]; then
     skip "libgbm_mpi was not built: there is no MPI"
-  elif [ "$GBM_SUITE" = vm ] && obstacle=$(vm_obstacle) &&
+  elif [[ $GBM_SUITE = @(vm|releases) ]] && obstacle=$(vm_obstacle) &&
     [ -n "$obstacle" ]; then
     skip "$obstacle"
   elif [ "$GBM_SUITE" = slurm ]; then
