@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "plugin/cap.h"
+#include "plugin/guard.h"
 #include "tests/unit/tree.h"
 
 #include "check_main.h"
@@ -26,7 +27,8 @@
 #define TASK  4242
 #define STEPD 4000
 
-#define JOB   "sys/fs/cgroup/memory/slurm_pi1/uid_1000/job_17"
+#define TOP   "sys/fs/cgroup/memory/slurm_pi1"
+#define JOB   TOP "/uid_1000/job_17"
 #define STEP  JOB "/step_0"
 #define LIMIT "memory.limit_in_bytes"
 #define MEMSW "memory.memsw.limit_in_bytes"
@@ -270,6 +272,53 @@ START_TEST(directories_are_taken)
 }
 END_TEST
 
+/* All jobs together may use MB, without swap; they have LIMIT and use USED. */
+static int guard(uint64_t mb, uint64_t limit, uint64_t used, struct err *e)
+{
+	static const struct swap none = { SWAP_NONE, 0 };
+	struct guard g;
+	int rc;
+
+	use();
+	tree_put_u64(TOP, LIMIT, limit * M);
+	tree_put_u64(TOP, MEMSW, limit * M);
+	tree_put_u64(TOP, USAGE, used * M + 4096);
+	tree_put_u64(TOP, BOTH, used * M + 4096);
+	tree_put_u64(TOP, "memory.swappiness", 60);
+	tree_put_u64(TOP "/uid_1000", "memory.swappiness", 60);
+	ck_assert_int_eq(guard_of_task(&host, TASK, 17, &g, e), 1);
+	is_kernel = true;
+	rc = guard_apply(&host, &g, mb * M, &none, e);
+	is_kernel = false;
+	return rc;
+}
+
+static const uint64_t guards[][2] = { { 300, 500 }, { 500, 300 } };
+
+/* In the order that the kernel takes, downwards and upwards. */
+START_TEST(guard_is_moved)
+{
+	struct err e;
+
+	ck_assert_int_eq(guard(guards[_i][0], guards[_i][1], 50, &e), 1);
+	ck_assert_uint_eq(tree_get(TOP, LIMIT), guards[_i][0] * M);
+	ck_assert_uint_eq(tree_get(TOP, MEMSW), guards[_i][0] * M);
+}
+END_TEST
+
+/* No more than a little for Slurm itself. */
+START_TEST(guard_below_what_is_in_use)
+{
+	struct err e;
+
+	ck_assert_int_eq(guard(300, 500, 400, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "all jobs together use 400M, more "
+					     "than the 300M that they may"));
+	ck_assert_uint_ge(tree_get(TOP, LIMIT), 416 * M);
+	ck_assert_uint_le(tree_get(TOP, LIMIT), 433 * M);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cgroup1");
@@ -284,6 +333,8 @@ int main(void)
 	tcase_add_test(tc, slurm_writes_as_well);
 	tcase_add_test(tc, read_back_must_hold);
 	tcase_add_test(tc, directories_are_taken);
+	tcase_add_loop_test(tc, guard_is_moved, 0, 2);
+	tcase_add_test(tc, guard_below_what_is_in_use);
 	suite_add_tcase(s, tc);
 	return gbm_check_main(s);
 }

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "plugin/cap.h"
+#include "plugin/guard.h"
 #include "tests/unit/tree.h"
 
 #include "check_main.h"
@@ -383,6 +385,8 @@ ssize_t write(int fd, const void *text, size_t len)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (readlink(link, path, sizeof(path) - 1) < 0)
 		return -1;
+	/* Not waited for, a limit of Linux 6.16 does not hold at once. */
+	ck_assert_int_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	name = strrchr(path, '/');
 	if (name && strlen(order) + strlen(name) < sizeof(order))
 		memcpy(order + strlen(order), name, strlen(name) + 1);
@@ -437,6 +441,44 @@ START_TEST(read_back_must_hold)
 	ck_assert_str_eq(refusal(150 * M, SWAP_NONE, 0),
 			 "job 17 on pi1: the cap of 150M was written, but does "
 			 "not hold");
+}
+END_TEST
+
+static int guards_others;
+
+static int guard(struct err *e)
+{
+	static const struct swap none = { SWAP_NONE, 0 };
+	struct guard g;
+
+	use("scope");
+	tree_put_u64(TOP, "memory.current", 50 * M);
+	tree_put(TOP, "memory.swap.max", "max\n");
+	order[0] = '\0';
+	ck_assert_int_eq(guard_of_task(&host, TASK, 17, &g, e), 1);
+	others = guards_others;
+	return guard_apply(&host, &g, 300 * M, &none, e);
+}
+
+START_TEST(guard_of_swap_goes_first)
+{
+	struct err e;
+
+	ck_assert_int_eq(guard(&e), 1);
+	ck_assert_str_eq(order, "/memory.swap.max/memory.max");
+	ck_assert_uint_eq(tree_get(TOP, "memory.max"), 300 * M);
+	ck_assert_uint_eq(tree_get(TOP, "memory.swap.max"), 0);
+}
+END_TEST
+
+START_TEST(guard_is_read_back)
+{
+	struct err e;
+
+	guards_others = 1000;
+	ck_assert_int_eq(guard(&e), -1);
+	ck_assert_str_eq(e.text, "the limit of all jobs together cannot be "
+				 "set: Resource temporarily unavailable");
 }
 END_TEST
 
@@ -604,6 +646,8 @@ int main(void)
 	tcase_add_test(tc, swap_is_raised_meanwhile);
 	tcase_add_test(tc, slurm_writes_as_well);
 	tcase_add_test(tc, read_back_must_hold);
+	tcase_add_test(tc, guard_of_swap_goes_first);
+	tcase_add_test(tc, guard_is_read_back);
 	tcase_add_test(tc, counters);
 	tcase_add_test(tc, counters_of_older_kernels);
 	tcase_add_test(tc, explains);
