@@ -31,6 +31,22 @@ like "of two tasks, the one that was killed is named" "$message" \
   'task 1 on node02'
 unlike "and the other is not" "$message" 'task 0'
 
+# Three of four die, two of them on one node; none ends the others.
+settings oom=task
+settle
+# shellcheck disable=SC2016 # for the tasks
+run srun -N2 -n4 -K0 --gbm-mem-cap=128M \
+  sh -c '[ $SLURM_PROCID = 3 ] || exec hog 200; sleep 3'
+is "of several, each is named that was killed, and once" \
+  "$(grep -oE 'task [0-9]+ on node0[12] was killed' <<<"$err" | sort)" \
+  "task 0 on node01 was killed
+task 1 on node01 was killed
+task 2 on node02 was killed"
+is "the nodes' last lines count them" \
+  "$(grep -oE 'node0[12]: peak .*, kills [0-9]+$' <<<"$err" |
+    sed 's/: peak.*,//' | sort | xargs)" "node01 kills 2 node02 kills 1"
+settings
+
 run srun --gbm-mem-cap=128M hog -f 200
 like "a killed child is told from a killed task" "$err" \
   'gbm: a process started by task 0 on node0. was killed'
@@ -78,6 +94,32 @@ like "as a child's" "$(<"$work/.err")" \
 wait
 is "and once" "$(grep -c 'gbm: .*killed' "$work/.err")" 1
 
+# A task itself, by one beside it: as soon as it runs no more.
+cat >"$work/beside" <<END
+#!/bin/bash
+if [ "\$SLURM_PROCID" = 1 ]; then
+  echo \$\$ >$work/pid
+  exec hog 200
+fi
+until [ -s $work/pid ]; do sleep 0.05; done
+pid=\$(<$work/pid)
+while grep -q '^State:.[RSD]' /proc/\$pid/status; do
+  sleep 0.01
+done 2>/dev/null
+date +%s%N >$work/killed.c
+sleep 5
+END
+chmod +x "$work/beside"
+settings oom=task
+settle
+run srun -N1 -n2 -K0 --gbm-mem-cap=128M "$work/beside" &
+at_most "a task's death is told within a second" \
+  "$(late "$work/killed.c")" 1000
+like "while the others live on" "$(<"$work/.err")" \
+  'gbm: task 1 on node0. was killed: job [0-9]+ reached'
+wait
+settings
+
 settle
 job=$(sbatch --parsable --chdir="$work" --output=.err --gbm-mem-cap=128M \
   "$work/lives" b)
@@ -87,6 +129,16 @@ like "where it is the script's" "$(<"$work/.err")" \
 wait_for 30 job_over "$job"
 is "and once" "$(grep -c 'gbm: .*killed' "$work/.err")" 1
 is "the job's state is Slurm's" "$(job_state "$job")" OUT_OF_MEMORY
+
+settle
+batch --error=%j.err --gbm-mem-cap=128M <<'END'
+#!/bin/bash
+hog 200
+END
+unlike "where a job's stderr is a file of its own, stdout has none of it" \
+  "$out" gbm:
+like "but that file" "$(<"$work/$job.err")" \
+  'gbm: a process started by the batch script on node0. was killed'
 
 # Only root may sort the processes of a job of his into cgroups (v1).
 cat >"$work/sorts" <<'END'

@@ -54,6 +54,27 @@ run env SLURM_GBM_SWAP=64M srun limits
 is "and may stand for all jobs, also those without a cap" \
   "$status $(anywhere "$out" | grep -o 'job [0-9]*')" "0 job $(mb 375)"
 
+run env SLURM_GBM_SWAP=64M srun --gbm-mem-cap=128M --gbm-swap=none limits
+is "but not before the option" "$(anywhere "$out")" "$(capped 128 128)"
+settle
+cat >"$work/lines" <<'EOF'
+#!/bin/bash
+#SBATCH --gbm-mem-cap=128M --gbm-swap=64M --gbm-mem-report=off
+srun limits
+EOF
+batch <"$work/lines"
+is "all three as lines of the script" \
+  "$(anywhere "$out" | sed 's/ swappiness.*//')" \
+  "job $(mb 128) step $(mb 128) with-swap $(mb 192)"
+SLURM_GBM_SWAP=none SLURM_GBM_MEM_REPORT=summary batch <"$work/lines"
+is "before which the variables count" "$(limits_of "$out")" \
+  "$(capped 128 128)"
+like "all of them" "$out" 'gbm: job [0-9]+ on node0.: peak '
+run env SLURM_GBM_MEM_CAP=128M salloc -n1 srun limits
+is "salloc heeds the variable" "$(anywhere "$out")" "$(capped 128 128)"
+run env SLURM_GBM_MEM_CAP=128M salloc -n1 --gbm-mem-cap=112M srun limits
+is "after its option" "$(anywhere "$out")" "$(capped 112 112)"
+
 run srun --gbm-mem-cap=128M --gbm-mem-report=off limits
 is "--gbm-mem-report=off: not a word" "$err" ""
 run env SLURM_GBM_MEM_REPORT=off srun --gbm-mem-cap=128M limits

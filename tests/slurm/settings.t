@@ -94,7 +94,28 @@ like "and says why" "$err" \
 settings
 ok "no node is drained for any of it" wait_for 10 all_idle
 
+# A node whose own file is bad, while that of the client is good.
+mkdir "$work/client"
+sed "s|^PlugStackConfig=.*|PlugStackConfig=$work/client/plugstack.conf|" \
+  "$SLURM_CONF" >"$work/client/slurm.conf"
+cp "$(dirname "$SLURM_CONF")/cgroup.conf" "$work/client"
+cp "$GBM_CLUSTER_DIR/etc/slurm/plugstack.conf.d/gbm.conf" \
+  "$work/client/plugstack.conf"
+client=(env "SLURM_CONF=$work/client/slurm.conf")
+settings max_cpa=1G
+run "${client[@]}" srun --gbm-mem-cap=128M hostname
+like "a node with a bad file refuses a cap" "$err" \
+  "^gbm: plugstack.conf: 'max_cpa=1G' is not .*administrator"
+is "and runs nothing" "$status $out" "1 "
+run "${client[@]}" srun limits
+is "a job that asks for nothing runs as without the plugin" \
+  "$status $(anywhere "$out" | sed 's/ swappiness.*//') $err" \
+  "0 $(slurms 375 | sed 's/ swappiness.*//') "
+ok "and the nodes stay idle" wait_for 10 all_idle
+settings
+
 # Something that holds no cap: the notes of jobs are not root's alone.
+settle
 chmod 777 "$GBM_CLUSTER_DIR/run/gbm"
 run srun --gbm-mem-cap=128M hostname
 is "where a cap cannot be kept, the job fails" "$status" 1
