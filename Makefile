@@ -155,7 +155,10 @@ CAMPAIGN_HELPERS := $(patsubst %.c,$(B)/%,$(filter-out $(if $(MPICC),,%_mpi.c),\
 	$(wildcard tests/campaign/*.c)))
 
 STATS_TESTS := $(addprefix $(B)/tests/stats/,normals prices)
-STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words
+# The headers of libdieharder-dev are where any compiler looks.
+BATTERY := $(call have,/usr/include/dieharder/Dtest.h,\
+	$(B)/tests/stats/battery)
+STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words $(BATTERY)
 
 # scale_mpi comes with libgbm_mpi; a peer, if it compiles.
 BENCH_PROGRAMS := $(addprefix $(B)/bench/,driver clock gbm gbm_kernel scale \
@@ -434,9 +437,11 @@ $(FUZZERS): build-fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(fuzz_parts) \
 
 # They compute on what the kernels give: no bits of ours depend on these flags.
 $(STATS_PROGRAMS:%=%.o): dir_cflags += -O3 -march=native
+$(B)/tests/stats/words $(BATTERY): $(B)/tests/stats/order.o
+$(BATTERY): private number_libs += -ldieharder
 $(STATS_PROGRAMS): $(B)/%: $(B)/%.o $(B)/lib/libgbm-mc.a $(B)/flags
 	$(call say,LD,$@)
-	$(Q)$(link_plain) -o $@ $(filter %.o %.a,$^) $(number_libs)
+	$(Q)$(link_plain) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(number_libs)
 
 $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 	$(call say,LD,$@)

@@ -62,6 +62,7 @@ librandom123-dev        | bench | file:/usr/include/Random123/philox.h | Random1
 libsleef-dev            | bench | pc:sleef             | SLEEF
 gnuplot-nox             | bench | cmd:gnuplot          | draws the benchmark
 dieharder               | long  | cmd:dieharder        | tests of random numbers
+libdieharder-dev        | long  | file:/usr/include/dieharder/Dtest.h | the same, as a library
 perl                    | long  | cmd:prove            | prove, which runs all tests
 EOF
 }
