@@ -5,8 +5,6 @@
  * the words themselves and gbm_normal_rest().
  */
 #define _GNU_SOURCE
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
 
 #include <gbm-mc/gbm.h>
@@ -17,20 +15,9 @@
 #include "libgbm/model.h"
 #include "libgbm/normal.h"
 #include "tests/unit/check_main.h"
+#include "tests/unit/quad.h"
 
-#if defined(__SIZEOF_FLOAT128__) || defined(__FLT128_MANT_DIG__)
-
-#if defined(__clang__) && defined(__SIZEOF_FLOAT128__)
-typedef __float128 quad;
-/* glibc has them, but shows them only to compilers with _Float128. */
-quad expf128(quad x);
-quad fabsf128(quad x);
-quad frexpf128(quad x, int *exponent);
-quad ldexpf128(quad x, int exponent);
-quad sqrtf128(quad x);
-#else
-__extension__ typedef _Float128 quad;
-#endif
+#ifdef HAVE_QUAD
 
 #define PATHS	  GBM_GROUP_PATHS
 #define MAX_STEPS 1000 /* of which all prices are compared */
@@ -77,24 +64,16 @@ static quad normal_of(uint64_t w)
 	return u * (quad)gbm_normal_x2[slot];
 }
 
-/*
- * |got - want| in units of the last place of want as a double, a subnormal's
- * at least; what rounds to infinity must be it.
- */
+/* quad_ulps(), and what rounds to infinity must be it. */
 static double error_of(double got, quad want)
 {
 	const quad most = (quad)DBL_MAX * (1 + (quad)0x1p-54);
-	int e;
 
 	if (want >= most || isinf(got))
 		return want >= most * (1 - (quad)0x1p-40) && got >= DBL_MAX
 			       ? 0
 			       : HUGE_VAL;
-	frexpf128(want, &e);
-	if (e < DBL_MIN_EXP)
-		e = DBL_MIN_EXP;
-	want = ldexpf128((quad)got - want, DBL_MANT_DIG - e);
-	return (double)fabsf128(want);
+	return quad_ulps(got, want);
 }
 
 static quad want[MAX_STEPS + 1][PATHS];
@@ -104,7 +83,7 @@ static void reference(const struct exact_case *c, uint64_t seed, uint64_t group,
 		      quad *last, quad *mean)
 {
 	const quad dt = (quad)c->horizon / (quad)c->steps;
-	const quad vol = (quad)c->vol * sqrtf128(dt);
+	const quad vol = (quad)c->vol * Q(sqrt)(dt);
 	const quad half = (quad)c->vol * (quad)c->vol / 2;
 	const quad drift = ((quad)c->drift - half) * dt;
 	static quad y[PATHS];
@@ -123,7 +102,7 @@ static void reference(const struct exact_case *c, uint64_t seed, uint64_t group,
 				continue;
 			y[i] += normal_of(w[i]);
 			last[i] = (quad)c->spot *
-				  expf128(vol * y[i] + drift * (quad)t);
+				  Q(exp)(vol * y[i] + drift * (quad)t);
 			mean[i] += last[i] / (quad)c->steps;
 			if (t <= MAX_STEPS)
 				want[t][i] = last[i];

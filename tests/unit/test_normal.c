@@ -4,7 +4,7 @@
  * or never; its thresholds are those that a correct sampler with a random seed
  * would miss once in a million.
  */
-#include <float.h>
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +17,7 @@
 #include "libgbm/isa.h"
 #include "libgbm/normal.h"
 #include "tests/unit/check_main.h"
+#include "tests/unit/quad.h"
 
 #define P_LEAST 1e-6
 #define Z_MOST	4.9 /* of a standard normal, on both sides: 1e-6 */
@@ -414,6 +415,15 @@ START_TEST(pure_function_of_the_word)
 }
 END_TEST
 
+#ifdef HAVE_QUAD
+
+/* Also when it is not a number. */
+static void take_worst(double *worst, double err)
+{
+	if (!(err <= *worst))
+		*worst = err;
+}
+
 /* Measured over these points: 1.9976. */
 #define LOG_ULP 2.05
 
@@ -425,9 +435,7 @@ START_TEST(log_of_uniforms)
 	gbm_rng_init(&rng, 11, 0);
 	ck_assert(gbm_log(1) == 0);
 	for (unsigned i = 0; i < 1000000; i++) {
-		double x, err;
-		long double want;
-		int e;
+		double x;
 
 		switch (i % 4) {
 		case 0:
@@ -449,17 +457,185 @@ START_TEST(log_of_uniforms)
 		}
 		if (x == 1)
 			continue;
-		want = logl(x);
-		frexpl(want, &e);
-		err = (double)fabsl(
-			ldexpl(gbm_log(x) - want, DBL_MANT_DIG - e));
-		if (!(err <= worst))
-			worst = err;
+		take_worst(&worst, quad_ulps(gbm_log(x), Q(log)((quad)x)));
 	}
 	ck_assert_msg(worst < LOG_ULP, "%.4f ulp", worst);
 	ck_assert_double_gt(worst, LOG_ULP - 0.1);
 }
 END_TEST
+
+/*
+ * A rectangle's normal is one product of its width and the word's number,
+ * rounded once: half a unit at the most, for every kernel and in all slots.
+ */
+START_TEST(rectangles_in_113_bits)
+{
+	const struct gbm_kernel *k;
+	struct gbm_rng rng;
+
+	for (unsigned n = 0; (k = gbm_kernel_available(n)); n++) {
+		double worst = 0;
+
+		gbm_rng_init(&rng, 12, n);
+		for (unsigned i = 0; i < 400 * GBM_NORMAL_BANDS; i++) {
+			uint64_t w = gbm_rng_u64(&rng);
+			uint64_t slot = i % GBM_NORMAL_BANDS;
+			quad u;
+
+			/* From all of the range to next to 0 */
+			w = (i % 3 ? w : w >> (i / 3 % 52) | 1ull << 63) &
+			    ~UINT64_C(2047);
+			w |= slot;
+			u = (quad)(w >> 12 | 1) / (quad)(UINT64_C(1) << 52) -
+			    (quad)0.5;
+			take_worst(&worst,
+				   quad_ulps(normal_of_word(k, w),
+					     u * (quad)gbm_normal_x2[slot]));
+		}
+		ck_assert_msg(worst <= 0.5 && worst > 0.499, "%s: %.4f",
+			      k->name, worst);
+	}
+}
+END_TEST
+
+static quad uniform_in_113_bits(struct gbm_normal_draws *d)
+{
+	return (quad)gbm_normal_uniform(d);
+}
+
+static quad density_in_113_bits(quad x)
+{
+	return Q(exp)(-x * x / 2);
+}
+
+/* The pieces of normal.h in 113 bits: plain rejection, without squeezes. */
+static quad tail_in_113_bits(struct gbm_normal_draws *d)
+{
+	quad x = (quad)gbm_normal_x2[0] / 2;
+
+	for (;;) {
+		quad t = -Q(log)(uniform_in_113_bits(d)) / x;
+
+		if (-2 * Q(log)(uniform_in_113_bits(d)) > t * t)
+			return x + t;
+	}
+}
+
+static quad wedge_in_113_bits(uint64_t k, struct gbm_normal_draws *d)
+{
+	quad x0 = (quad)gbm_normal_x2[k] / 2;
+	quad x1 = (quad)gbm_normal_x2[k - 1] / 2;
+	quad y0 = density_in_113_bits(x1), y1 = density_in_113_bits(x0);
+
+	for (;;) {
+		quad u = uniform_in_113_bits(d), v = uniform_in_113_bits(d), x;
+
+		if (k < GBM_NORMAL_INFLECTION && u + v > 1) {
+			u = 1 - u;
+			v = 1 - v;
+		}
+		x = x0 + u * (x1 - x0);
+		if (y0 + v * (y1 - y0) <= density_in_113_bits(x))
+			return x;
+	}
+}
+
+static quad cap_in_113_bits(struct gbm_normal_draws *d)
+{
+	for (;;) {
+		quad x = uniform_in_113_bits(d) *
+			 (quad)gbm_normal_x2[GBM_NORMAL_BANDS - 1] / 2;
+		quad depth = uniform_in_113_bits(d) * (quad)GBM_NORMAL_CAP;
+
+		if (depth >= 1 - density_in_113_bits(x))
+			return x;
+	}
+}
+
+/* The inverse of an odd number modulo 2^64, by Newton's iteration. */
+static uint64_t inverse(uint64_t a)
+{
+	uint64_t x = a;
+
+	for (unsigned i = 0; i < 5; i++)
+		x *= 2 - a * x;
+	return x;
+}
+
+/* The x of which gbm_mix64() makes h. */
+static uint64_t unmix64(uint64_t h)
+{
+	h = (h ^ h >> 31 ^ h >> 62) * inverse(UINT64_C(0x94D049BB133111EB));
+	h = (h ^ h >> 27 ^ h >> 54) * inverse(UINT64_C(0xBF58476D1CE4E5B9));
+	return h ^ h >> 30 ^ h >> 60;
+}
+
+/* Far into the tail, by words whose first uniform is small. */
+START_TEST(far_tail_in_113_bits)
+{
+	double worst = 0, start = gbm_normal_x2[0] / 2;
+	unsigned beyond8 = 0;
+	struct gbm_rng rng;
+
+	gbm_rng_init(&rng, 14, 0);
+	for (unsigned i = 0; i < 200000; i++) {
+		uint64_t h = gbm_rng_u64(&rng) >> i % 27;
+		struct gbm_normal_draws d = { unmix64(h) - GBM_GOLDEN }, e = d;
+		double x = gbm_normal_tail(start, &d);
+
+		ck_assert_uint_eq(gbm_mix64(unmix64(h)), h);
+		take_worst(&worst, quad_ulps(x, tail_in_113_bits(&e)));
+		ck_assert_uint_eq(d.state, e.state);
+		beyond8 += x > 8;
+	}
+	ck_assert_uint_ge(beyond8, 8);
+	ck_assert_msg(worst <= 0.98 && worst > 0.95, "%.4f", worst);
+}
+END_TEST
+
+/*
+ * The normals of the words that are left over; and no decision about them is
+ * lost by rounding, or the error would be large.
+ */
+START_TEST(residual_in_113_bits)
+{
+	static const struct {
+		const char *name;
+		double measured;
+	} kinds[] = { { "tail", 0.661 },
+		      { "wedges", 0.614 },
+		      { "cap", 0.500 } };
+	double worst[3] = { 0 };
+	struct gbm_rng rng;
+
+	gbm_rng_init(&rng, 13, 0);
+	for (unsigned i = 0; i < 400000; i++) {
+		uint64_t w = gbm_rng_u64(&rng), h, piece, alias;
+		struct gbm_normal_draws d = { w };
+		int negative, kind;
+		quad x;
+
+		h = gbm_normal_next(&d);
+		piece = h % GBM_NORMAL_SLOTS;
+		alias = gbm_normal_alias[piece];
+		if (h >> 11 >= alias >> 11)
+			piece = alias % GBM_NORMAL_SLOTS;
+		negative = gbm_normal_next(&d) >> 63 != 0;
+		kind = piece == 0 ? 0 : piece < GBM_NORMAL_BANDS ? 1 : 2;
+		x = kind == 0	? tail_in_113_bits(&d)
+		    : kind == 1 ? wedge_in_113_bits(piece, &d)
+				: cap_in_113_bits(&d);
+		take_worst(worst + kind,
+			   quad_ulps(gbm_normal_rest(w), negative ? -x : x));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_msg(worst[i] <= kinds[i].measured &&
+				      worst[i] > 0.95 * kinds[i].measured,
+			      "%s: %.4f", kinds[i].name, worst[i]);
+}
+END_TEST
+
+#endif
 
 int main(void)
 {
@@ -474,7 +650,12 @@ int main(void)
 	tcase_add_test(t, far_tail_is_reached);
 	tcase_add_test(t, rectangles_are_symmetric);
 	tcase_add_test(t, pure_function_of_the_word);
+#ifdef HAVE_QUAD
 	tcase_add_test(t, log_of_uniforms);
+	tcase_add_test(t, rectangles_in_113_bits);
+	tcase_add_test(t, far_tail_in_113_bits);
+	tcase_add_test(t, residual_in_113_bits);
+#endif
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
 }

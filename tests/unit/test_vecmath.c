@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The elementary functions of the kernels, against the C library's. */
-#include <float.h>
-#include <math.h>
+/* The elementary functions of the kernels, against 113 bits. */
+#define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "libgbm/vec_scalar.h"
+
 #include "libgbm/isa.h"
+#include "libgbm/vecmath.h"
 #include "tests/unit/check_main.h"
+#include "tests/unit/quad.h"
+
+#ifdef HAVE_QUAD
 
 /*
  * Measured over the points below: 0.8130, most where the result is just above
@@ -14,8 +20,6 @@
  */
 #define EXP2_ULP     0.82
 #define EXP2_SUB_ULP 0.84
-
-_Static_assert(LDBL_MANT_DIG >= 64, "the references need more than a double");
 
 #define BATCH 4096
 
@@ -29,15 +33,6 @@ static double uniform(void)
 	return ldexp((double)(state >> 11), -53);
 }
 
-/* Units in the last place of a double as large as x, subnormals' at least. */
-static long double ulp(long double x)
-{
-	int e;
-
-	frexpl(x, &e);
-	return ldexpl(1, (e > DBL_MIN_EXP ? e : DBL_MIN_EXP) - DBL_MANT_DIG);
-}
-
 /* The largest error of out[i] = 2^x[i]. */
 static double worst_exp2(const struct gbm_kernel *k, const double *x, size_t n)
 {
@@ -46,8 +41,7 @@ static double worst_exp2(const struct gbm_kernel *k, const double *x, size_t n)
 
 	k->exp2(x, out, n);
 	for (size_t i = 0; i < n; i++) {
-		long double want = exp2l(x[i]);
-		double err = (double)(fabsl(out[i] - want) / ulp(want));
+		double err = quad_ulps(out[i], Q(exp2)((quad)x[i]));
 
 		/* Also when it is not a number. */
 		if (!(err <= worst))
@@ -219,6 +213,42 @@ START_TEST(exp2_mixed_vectors)
 }
 END_TEST
 
+/*
+ * A step of growth, g + g x slope(x), as grow_row() does it: its error relative
+ * to g 2^x, in units of 2^-53.  g is next to 1, where a last place is largest
+ * beside the number.
+ */
+static double worst_growth(double largest, unsigned n)
+{
+	double worst = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		double x = largest * (2 * uniform() - 1);
+		double g = 1 + ldexp(uniform(), -(int)(i % 30)), got, err;
+		quad want;
+
+		if (i % 7 == 0)
+			x = ldexp(x, -(int)(i % 60));
+		want = (quad)g * Q(exp2)((quad)x);
+		got = fma(g, vm_exp2_slope(x) * x, g);
+		err = (double)(Q(fabs)((quad)got - want) / want * 0x1p53);
+		if (!(err <= worst))
+			worst = err;
+	}
+	return worst;
+}
+
+START_TEST(exp2_slope_of_a_step)
+{
+	double all = worst_growth(VM_EXP2_SLOPE, 1000000);
+	/* Three standard deviations of a day, at a volatility of 40 %. */
+	double day = worst_growth(0.1, 1000000);
+
+	ck_assert_msg(all <= 1.64 && all > 1.58, "%.4f", all);
+	ck_assert_msg(day <= 1.09 && day > 1.05, "%.4f", day);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("vecmath");
@@ -230,6 +260,17 @@ int main(void)
 	tcase_add_test(t, exp2_subnormal_results);
 	tcase_add_test(t, exp2_ends_of_the_range);
 	tcase_add_test(t, exp2_mixed_vectors);
+	tcase_add_test(t, exp2_slope_of_a_step);
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
 }
+
+#else
+
+int main(void)
+{
+	puts("1..0 # SKIP this compiler has no type of 128 bits");
+	return 0;
+}
+
+#endif
