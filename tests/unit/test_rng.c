@@ -85,6 +85,96 @@ static uint64_t sfc64_next(struct sfc64 *s)
 	return out;
 }
 
+/* The step backwards, from the proof in docs/numerics.md. */
+static void sfc64_undo(struct gbm_lanes *s)
+{
+	/* 9 times this is 1 modulo 2^64. */
+	const uint64_t ninth = UINT64_C(0x8E38E38E38E38E39);
+
+	s->counter--;
+	for (unsigned l = 0; l < GBM_LANES; l++) {
+		uint64_t c = s->b[l] * ninth, b = s->a[l], out;
+
+		for (unsigned i = 0; i < 6; i++)
+			b = s->a[l] ^ b >> 11;
+		out = s->c[l] - (c << 24 | c >> 40);
+		s->a[l] = out - b - s->counter;
+		s->b[l] = b;
+		s->c[l] = c;
+	}
+}
+
+START_TEST(steps_can_be_undone)
+{
+	const struct gbm_kernel *k;
+
+	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++)
+		for (unsigned turn = 0; turn < 1000; turn++) {
+			size_t rows = lcg() >> 40 & 15;
+			uint64_t w[16 * GBM_LANES];
+			struct gbm_lanes s, before;
+
+			for (unsigned l = 0; l < GBM_LANES; l++) {
+				s.a[l] = lcg();
+				s.b[l] = turn ? lcg() : 0;
+				s.c[l] = turn > 1 ? lcg() : UINT64_MAX;
+			}
+			s.counter = turn ? lcg() : UINT64_MAX;
+			before = s;
+			k->words(&s, w, rows);
+			ck_assert_uint_eq(s.counter, before.counter + rows);
+			while (rows--)
+				sfc64_undo(&s);
+			ck_assert_mem_eq(&s, &before, sizeof(s));
+		}
+}
+END_TEST
+
+/* Threefry2x64-20 backwards: (a, b) says which stream it begins. */
+static void threefry_undo(uint64_t x[2], uint64_t k0, uint64_t k1)
+{
+	static const unsigned rotation[8] = { 16, 42, 12, 31, 16, 32, 24, 21 };
+	const uint64_t parity = UINT64_C(0x1BD11BDAA9FC1A22);
+	const uint64_t key[3] = { k0, k1, k0 ^ k1 ^ parity };
+
+	for (unsigned round = 20; round-- > 0;) {
+		unsigned r = rotation[round % 8], j = round / 4 + 1;
+
+		if (round % 4 == 3) {
+			x[0] -= key[j % 3];
+			x[1] -= key[(j + 1) % 3] + j;
+		}
+		x[1] ^= x[0];
+		x[1] = x[1] >> r | x[1] << (64 - r);
+		x[0] -= x[1];
+	}
+	x[0] -= k0;
+	x[1] -= k1;
+}
+
+START_TEST(states_say_their_stream)
+{
+	const struct gbm_kernel *k;
+
+	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++)
+		for (unsigned turn = 0; turn < 1000; turn++) {
+			uint64_t seed = turn ? lcg() : 0;
+			uint64_t index = turn > 1 ? lcg() : UINT64_MAX;
+			struct gbm_lanes s;
+
+			k->seed(&s, seed, (enum gbm_purpose)(turn % 2), index);
+			for (unsigned l = 0; l < GBM_LANES; l++) {
+				uint64_t x[2] = { s.a[l], s.b[l] };
+
+				threefry_undo(x, seed, 1);
+				ck_assert_uint_eq(x[0], index);
+				ck_assert_uint_eq(
+					x[1], (uint64_t)(turn % 2) << 48 | l);
+			}
+		}
+}
+END_TEST
+
 START_TEST(words_are_sfc64)
 {
 	static const size_t rows[] = { 1, 2, 31, 32, 33, 1000, 0, 1 };
@@ -380,6 +470,8 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, threefry_known_answers);
+	tcase_add_test(t, steps_can_be_undone);
+	tcase_add_test(t, states_say_their_stream);
 	tcase_add_test(t, words_are_sfc64);
 	tcase_add_test(t, seed_is_threefry);
 	tcase_add_test(t, seeds_are_distinct);
