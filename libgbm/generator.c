@@ -2,6 +2,7 @@
 /*
  * Generators for callers: one group of lanes, its words handed out row by row.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <gbm-mc/gbm.h>
@@ -29,23 +30,40 @@ static void save(struct gbm_rng *rng, const struct gbm_lanes *s)
 	rng->counter = s->counter;
 }
 
-/*
- * Not GBM_ISA: every kernel gives the same bits, and these functions have no
- * way to refuse a wrong name.
- */
-static const struct gbm_kernel *kernel(void)
+/* The one that gbm_rng_init() chose; a copy may have come to another CPU. */
+static const struct gbm_kernel *kernel(const struct gbm_rng *rng)
 {
-	return gbm_kernel_select(NULL, NULL);
+	const struct gbm_kernel *k = NULL;
+
+	if (rng->isa)
+		k = gbm_kernel_available(rng->isa - 1);
+	return k ? k : gbm_kernel_select(NULL, NULL);
 }
 
-void gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream)
+/* What kernel() understands: 0 for the fastest, or 1 + its number. */
+static uint32_t isa_of(const struct gbm_kernel *k)
 {
+	uint32_t i = 0;
+
+	if (!k)
+		return 0;
+	while (gbm_kernel_available(i) != k)
+		i++;
+	return i + 1;
+}
+
+int gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream)
+{
+	const char *name = getenv("GBM_ISA");
+	const struct gbm_kernel *k = gbm_kernel_select(name, NULL);
 	struct gbm_lanes s;
 
-	kernel()->seed(&s, seed, GBM_PURPOSE_USER, stream);
 	memset(rng, 0, sizeof(*rng));
-	save(rng, &s);
+	rng->isa = name && *name ? isa_of(k) : 0;
 	rng->next = GBM_LANES;
+	kernel(rng)->seed(&s, seed, GBM_PURPOSE_USER, stream);
+	save(rng, &s);
+	return k ? GBM_OK : GBM_EISA;
 }
 
 uint64_t gbm_rng_u64(struct gbm_rng *rng)
@@ -53,7 +71,7 @@ uint64_t gbm_rng_u64(struct gbm_rng *rng)
 	if (rng->next == GBM_LANES) {
 		struct gbm_lanes s = load(rng);
 
-		kernel()->words(&s, rng->word, 1);
+		kernel(rng)->words(&s, rng->word, 1);
 		save(rng, &s);
 		rng->next = 0;
 	}
@@ -70,7 +88,7 @@ double gbm_rng_normal(struct gbm_rng *rng)
 	uint64_t w[GBM_LANES] = { gbm_rng_u64(rng) };
 	double z[GBM_LANES];
 
-	kernel()->normals(w, z, GBM_LANES);
+	kernel(rng)->normals(w, z, GBM_LANES);
 	return z[0];
 }
 
@@ -83,7 +101,7 @@ void gbm_rng_fill_normal(struct gbm_rng *rng, double *out, size_t n)
 		*out++ = gbm_rng_normal(rng);
 	rows = n / GBM_LANES;
 	s = load(rng);
-	kernel()->fill(&s, out, rows);
+	kernel(rng)->fill(&s, out, rows);
 	out += rows * GBM_LANES;
 	n -= rows * GBM_LANES;
 	save(rng, &s);

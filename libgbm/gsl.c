@@ -40,6 +40,5 @@ int gbm_gsl_rng_set_stream(gsl_rng *r, uint64_t seed, uint64_t stream)
 {
 	if (!r || r->type != gbm_gsl_rng_type())
 		return GBM_EINVAL;
-	gbm_rng_init(r->state, seed, stream);
-	return GBM_OK;
+	return gbm_rng_init(r->state, seed, stream);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The streams of words, inside the kernels and as callers get them. */
+#define _GNU_SOURCE
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,6 +350,41 @@ START_TEST(rng_any_interleaving)
 }
 END_TEST
 
+/* Forced, refused, and a copy from a machine that has more of them. */
+START_TEST(rng_heeds_gbm_isa)
+{
+	const struct gbm_kernel *k;
+	gsl_rng *r = gsl_rng_alloc(gbm_gsl_rng_type());
+	double want[100], got[100];
+	struct gbm_rng rng;
+
+	unsetenv("GBM_ISA");
+	ck_assert_int_eq(gbm_rng_init(&rng, 3, 5), GBM_OK);
+	ck_assert_uint_eq(rng.isa, 0);
+	gbm_rng_fill_normal(&rng, want, 100);
+	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++) {
+		ck_assert_int_eq(setenv("GBM_ISA", k->name, 1), 0);
+		ck_assert_int_eq(gbm_rng_init(&rng, 3, 5), GBM_OK);
+		ck_assert_uint_eq(rng.isa, i + 1);
+		gbm_rng_fill_normal(&rng, got, 100);
+		ck_assert_mem_eq(want, got, sizeof(want));
+	}
+	ck_assert_int_eq(setenv("GBM_ISA", "sse9", 1), 0);
+	ck_assert_int_eq(gbm_rng_init(&rng, 3, 5), GBM_EISA);
+	ck_assert_int_eq(gbm_gsl_rng_set_stream(r, 3, 5), GBM_EISA);
+	ck_assert_uint_eq(rng.isa, 0);
+	gbm_rng_fill_normal(&rng, got, 100);
+	ck_assert_mem_eq(want, got, sizeof(want));
+
+	ck_assert_int_eq(setenv("GBM_ISA", "", 1), 0);
+	ck_assert_int_eq(gbm_rng_init(&rng, 3, 5), GBM_OK);
+	rng.isa = 77;
+	gbm_rng_fill_normal(&rng, got, 100);
+	ck_assert_mem_eq(want, got, sizeof(want));
+	gsl_rng_free(r);
+}
+END_TEST
+
 START_TEST(rng_copy_is_same_stream)
 {
 	struct gbm_rng a, b, other;
@@ -476,6 +512,7 @@ int main(void)
 	tcase_add_test(t, seed_is_threefry);
 	tcase_add_test(t, seeds_are_distinct);
 	tcase_add_test(t, rng_any_interleaving);
+	tcase_add_test(t, rng_heeds_gbm_isa);
 	tcase_add_test(t, rng_copy_is_same_stream);
 	tcase_add_test(t, rng_is_apart_from_paths);
 	tcase_add_test(t, gsl_generator);

@@ -20,6 +20,11 @@
  * state.  Plans are immutable: any number of threads may use one at a time.
  * Streams, statistics and generators belong to one thread at a time.
  *
+ * GBM_ISA in the environment chooses the instruction set of plans and of
+ * generators made from then on: scalar, avx2 or avx512 on x86-64, scalar or
+ * neon on AArch64; unset or empty, the fastest of this CPU.  Any of them gives
+ * the same bits: it is for finding out whose fault a wrong number is.
+ *
  * Structures that the caller fills begin with their own size and have an
  * initializer (GBM_MODEL_INIT, ...); use it, so that a program keeps working
  * when a later version adds members.
@@ -346,10 +351,16 @@ struct gbm_rng {
 	uint64_t a[GBM_RNG_LANES], b[GBM_RNG_LANES], c[GBM_RNG_LANES];
 	uint64_t counter;
 	uint64_t word[GBM_RNG_LANES]; /* drawn, not yet handed out: from next */
-	uint64_t next;
+	uint32_t next;
+	uint32_t isa;
 };
 
-void gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream);
+/*
+ * Puts *rng at the beginning of a stream.  Returns 0; or GBM_EISA, which
+ * callers may ignore: *rng is then as without GBM_ISA, and the numbers are the
+ * same.
+ */
+int gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream);
 
 uint64_t gbm_rng_u64(struct gbm_rng *rng);
 

@@ -25,7 +25,8 @@ const gsl_rng_type *gbm_gsl_rng_type(void);
 
 /*
  * Moves r to the beginning of a stream: the words of gbm_rng_init(seed,
- * stream).  Returns 0, or GBM_EINVAL when r is not of gbm_gsl_rng_type().
+ * stream).  Returns what that does (gsl_rng_set() has no way to), or
+ * GBM_EINVAL when r is not of gbm_gsl_rng_type().
  */
 int gbm_gsl_rng_set_stream(gsl_rng *r, uint64_t seed, uint64_t stream);
 
