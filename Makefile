@@ -161,7 +161,7 @@ BATTERY := $(call have,/usr/include/dieharder/Dtest.h,\
 STATS_PROGRAMS := $(STATS_TESTS) $(B)/tests/stats/words $(BATTERY)
 
 # scale_mpi comes with libgbm_mpi; a peer, if it compiles.
-BENCH_PROGRAMS := $(addprefix $(B)/bench/,driver clock gbm gbm_kernel scale \
+BENCH_PROGRAMS := $(addprefix $(B)/bench/,driver clock gbm scale \
 	$(if $(MPI_OBJS),scale_mpi))
 PEERS := $(patsubst bench/%,$(B)/bench/%,$(basename $(wildcard \
 	bench/peer_*.c bench/peer_*.cc)))
@@ -457,10 +457,9 @@ $(SLURM_HELPERS) $(CAMPAIGN_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(LIBS)
 
-# The benchmark.  Ours is linked as users link it; gbm_kernel sees the kernels.
-contenders := $(addprefix $(B)/bench/,clock gbm gbm_kernel)
+# The benchmark.  Ours is linked as users link it.
+contenders := $(addprefix $(B)/bench/,clock gbm)
 $(contenders): $(B)/bench/contender.o
-$(B)/bench/gbm_kernel: $(B)/lib/libgbm-mc.a
 $(BENCH_PROGRAMS): $(B)/bench/%: $(B)/bench/%.o $(LIB_LINKS) $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_program)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Ourselves, as a program that uses the library: one thread, exact statistics.
- * GBM_ISA chooses the kernels of all workloads but W_NORMALS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,10 @@ void contender_init(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	gbm_rng_init(&rng, 1, 0);
+	if (gbm_rng_init(&rng, 1, 0)) {
+		fprintf(stderr, "gbm: %s\n", gbm_strerror(GBM_EISA));
+		exit(EXIT_FAILURE);
+	}
 }
 
 static void normals(uint64_t count, struct sample *s)
