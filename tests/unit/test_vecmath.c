@@ -249,6 +249,58 @@ START_TEST(exp2_slope_of_a_step)
 }
 END_TEST
 
+/*
+ * Two roundings: of the difference, and of its product with the discount.
+ * Measured: 1.4075.
+ */
+#define PAYOFF_ULP 1.42
+
+START_TEST(payoffs)
+{
+	static double v[BATCH], got[BATCH];
+	const struct gbm_kernel *k;
+	unsigned zeros = 0;
+
+	for (unsigned n = 0; (k = gbm_kernel_available(n)); n++) {
+		double worst = 0;
+
+		for (unsigned batch = 0; batch < 60; batch++) {
+			double strike = 50 + 100 * uniform();
+			double scale = 0.5 + uniform();
+			double sign = batch % 2 ? 1 : -1;
+
+			for (unsigned i = 0; i < BATCH; i++) {
+				double u = uniform();
+
+				/* A third of them next to the strike. */
+				v[i] = 200 * u;
+				if (i % 3 == 0)
+					v[i] = strike +
+					       ldexp(u - 0.5, -(int)(i % 45));
+			}
+			memcpy(got, v, sizeof(got));
+			k->payoff(got, BATCH, sign, strike, scale);
+			for (unsigned i = 0; i < BATCH; i++) {
+				quad x = (quad)sign * ((quad)v[i] - strike);
+				double err;
+
+				if (!(x > 0)) {
+					ck_assert(got[i] == 0);
+					zeros++;
+					continue;
+				}
+				err = quad_ulps(got[i], x * scale);
+				if (!(err <= worst))
+					worst = err;
+			}
+		}
+		ck_assert_msg(worst <= PAYOFF_ULP && worst > 1.35, "%s: %.4f",
+			      k->name, worst);
+	}
+	ck_assert_uint_gt(zeros, 1000);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("vecmath");
@@ -261,6 +313,7 @@ int main(void)
 	tcase_add_test(t, exp2_ends_of_the_range);
 	tcase_add_test(t, exp2_mixed_vectors);
 	tcase_add_test(t, exp2_slope_of_a_step);
+	tcase_add_test(t, payoffs);
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
 }
