@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Prices and averages against the same paths in 113 bits: from the model's
- * parameters and the exact values of the words, with nothing of the kernels but
- * the words themselves and gbm_normal_rest().
+ * Prices, averages and payoffs against the same paths in 113 bits: from the
+ * model's parameters and the exact values of the words, with nothing of the
+ * kernels but the words themselves and gbm_normal_rest().  By the kernels, and
+ * as callbacks and iterators are handed them.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <gbm-mc/gbm.h>
 
@@ -21,6 +24,7 @@
 
 #define PATHS	  GBM_GROUP_PATHS
 #define MAX_STEPS 1000 /* of which all prices are compared */
+#define SEED	  4242
 
 /*
  * Limits are of the error in units of the last place, what was measured and 2 %
@@ -125,6 +129,90 @@ static void check_limit(const struct exact_case *c, const char *kernel,
 			      c->name, kernel, what, got, limit);
 }
 
+/* What callbacks and iterators are given: some times of the last paths. */
+struct shown {
+	uint64_t first_path, first_time, times;
+	double *values; /* [time * PATHS + path] */
+	uint64_t seen;
+};
+
+static void copy_block(const struct gbm_block *b, struct shown *s)
+{
+	ck_assert_uint_eq(b->n_times, s->first_time + s->times);
+	for (uint64_t i = 0; i < b->n_paths; i++) {
+		uint64_t path = b->first_path + i;
+
+		if (path < s->first_path)
+			continue;
+		for (uint64_t t = 0; t < s->times; t++)
+			s->values[t * PATHS + path - s->first_path] =
+				b->values[(s->first_time + t) * b->stride + i];
+		s->seen++;
+	}
+}
+
+static int shown_to_callback(const struct gbm_block *b, void *user, double *out)
+{
+	copy_block(b, user);
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = 0;
+	return 0;
+}
+
+static void check_bits(const struct shown *s, const double *prices,
+		       uint64_t paths)
+{
+	ck_assert_uint_eq(s->seen, paths);
+	for (uint64_t t = 0; t < s->times; t++)
+		ck_assert_mem_eq(s->values + t * PATHS, prices + t * PATHS,
+				 paths * sizeof(*prices));
+}
+
+/*
+ * What a run's callback and an iterator see of the group's first paths, from
+ * first_time on, is what the kernel gave, to the bit.
+ */
+static void check_shown(const struct gbm_model *m, const char *isa,
+			uint64_t group, uint64_t paths, uint64_t first_time,
+			const double *prices)
+{
+	static double values[(MAX_STEPS + 1) * PATHS];
+	struct shown s = { .first_path = group * PATHS,
+			   .first_time = first_time,
+			   .times = m->steps + 1 - first_time,
+			   .values = values };
+	uint64_t end = s.first_path + paths;
+	uint64_t block = s.first_path / GBM_BLOCK_PATHS * GBM_BLOCK_PATHS;
+	struct gbm_functional f = GBM_FUNCTIONAL_INIT;
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_stream *stream;
+	struct gbm_stats *stats;
+	struct gbm_plan *plan;
+	struct gbm_block b;
+
+	ck_assert_int_eq(setenv("GBM_ISA", isa, 1), 0);
+	o.seed = SEED;
+	o.threads = 1;
+	f.fn = shown_to_callback;
+	f.user = &s;
+	ck_assert_int_eq(gbm_plan_create(&plan, m, &f, end, &o, NULL), GBM_OK);
+	ck_assert_int_eq(gbm_stats_create(&stats), GBM_OK);
+	ck_assert_int_eq(gbm_run_range(plan, block, end - block, stats, NULL),
+			 GBM_OK);
+	gbm_stats_destroy(&stats);
+	check_bits(&s, prices, paths);
+
+	memset(values, 0, sizeof(values));
+	s.seen = 0;
+	ck_assert_int_eq(gbm_stream_open(&stream, plan, s.first_path, paths),
+			 GBM_OK);
+	while (gbm_stream_next(stream, &b) == 1)
+		copy_block(&b, &s);
+	gbm_stream_close(&stream);
+	check_bits(&s, prices, paths);
+	gbm_plan_destroy(&plan);
+}
+
 START_TEST(prices_in_113_bits)
 {
 	const struct exact_case *c = cases + _i;
@@ -143,8 +231,8 @@ START_TEST(prices_in_113_bits)
 	m.horizon = c->horizon;
 	m.steps = c->steps;
 	ck_assert_int_eq(gbm_model_check(&m, NULL), GBM_OK);
-	gbm_model_dynamics(&m, 4242, &d);
-	reference(c, 4242, group, want_last, want_mean);
+	gbm_model_dynamics(&m, SEED, &d);
+	reference(c, SEED, group, want_last, want_mean);
 	for (unsigned n = 0; (k = gbm_kernel_available(n)); n++) {
 		double of_last = 0, of_path = 0, of_mean = 0;
 
@@ -158,8 +246,12 @@ START_TEST(prices_in_113_bits)
 		}
 		check_limit(c, k->name, "last", of_last, c->last);
 		check_limit(c, k->name, "mean", of_mean, c->mean);
-		if (c->steps > MAX_STEPS)
+		if (c->steps > MAX_STEPS) {
+			/* At the beginning of a block, so that they are few. */
+			k->terminal(&d, group - 1, 1, last, NULL);
+			check_shown(&m, k->name, group - 1, 8, c->steps, last);
 			continue;
+		}
 		k->paths(&d, group, 0, GBM_ROWS, prices, PATHS);
 		for (uint64_t t = 1; t <= c->steps; t++)
 			for (size_t i = 0; i < PATHS; i++)
@@ -167,6 +259,7 @@ START_TEST(prices_in_113_bits)
 							 want[t][i]),
 						of_path);
 		check_limit(c, k->name, "path", of_path, c->path);
+		check_shown(&m, k->name, group, PATHS, 0, prices);
 	}
 }
 END_TEST

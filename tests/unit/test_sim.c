@@ -16,6 +16,7 @@
 
 #include "libgbm/isa.h"
 #include "libgbm/model.h"
+#include "libgbm/plan.h"
 #include "libgbm/stats.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/values.h"
@@ -321,6 +322,70 @@ static unsigned char *packed(const struct gbm_stats *s)
 	gbm_stats_pack(s, bytes);
 	return bytes;
 }
+
+struct european {
+	double sign, strike, discount;
+};
+
+static int european(const struct gbm_block *b, void *user, double *out)
+{
+	const double *last = b->values + (b->n_times - 1) * b->stride;
+	const struct european *e = user;
+
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = e->sign ? e->discount *
+					   fmax(e->sign * (last[i] - e->strike),
+						0)
+				 : last[i];
+	return 0;
+}
+
+/*
+ * A callback that computes a built-in payoff of the last price gives its very
+ * bytes, of sums and all, on every instruction set: they see the same prices.
+ */
+START_TEST(builtin_europeans_are_the_callback)
+{
+	static const uint64_t n = 5 * GBM_BLOCK_PATHS + 77;
+	static const uint64_t steps[] = { 1, 2, 12 };
+	const struct gbm_kernel *k;
+
+	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++)
+		for (unsigned turn = 0; turn < 9; turn++) {
+			unsigned payoff = turn % 3;
+			struct european e = { payoff == GBM_CALL  ? 1
+					      : payoff == GBM_PUT ? -1
+								  : 0,
+					      103, 0 };
+			struct gbm_functional f =
+				builtin((enum gbm_payoff)payoff, e.strike);
+			struct gbm_functional g = callback(european, &e);
+			struct gbm_model m = GBM_MODEL_INIT;
+			struct gbm_plan *plan, *same;
+			unsigned char *want, *got;
+			struct gbm_stats s;
+
+			m.steps = steps[turn / 3];
+			ck_assert_int_eq(setenv("GBM_ISA", k->name, 1), 0);
+			plan = plan_of(&m, &f, n, NULL);
+			same = plan_of(&m, &g, n, NULL);
+			e.discount = plan->discount;
+			gbm_stats_zero(&s);
+			ck_assert_int_eq(gbm_run_range(plan, 0, n, &s, NULL),
+					 GBM_OK);
+			want = packed(&s);
+			gbm_stats_zero(&s);
+			ck_assert_int_eq(gbm_run_range(same, 0, n, &s, NULL),
+					 GBM_OK);
+			got = packed(&s);
+			ck_assert(!memcmp(want, got, gbm_stats_packed_size()));
+			free(want);
+			free(got);
+			gbm_plan_destroy(&plan);
+			gbm_plan_destroy(&same);
+		}
+}
+END_TEST
 
 /* Runs the plan in random ranges of whole blocks, in random order. */
 static void run_ranges(const struct gbm_plan *plan, uint64_t n,
@@ -958,6 +1023,7 @@ int main(void)
 	tcase_add_test(t, published_asians);
 	tcase_add_test(t, geometric_asians);
 	tcase_add_test(t, builtin_asian_is_the_callback);
+	tcase_add_test(t, builtin_europeans_are_the_callback);
 	tcase_add_test(t, same_bits_however_it_is_run);
 	tcase_add_test(t, plans_are_shared);
 	tcase_add_test(t, streams_show_the_same_paths);
