@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Prints one hash over all that a kernel computes, for many inputs.  Compiled
- * together with kernel.c, once for each compiler, level and instruction set.
+ * Prints two hashes, over all that the kernel of GBM_ISA computes and over all
+ * that the public calls give with it, for many inputs.  Compiled together with
+ * the library, once for each compiler and level.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "libgbm/kernel.h"
-
-extern const struct gbm_kernel KERNEL;
+#include "libgbm/isa.h"
+#include "tests/isa/hash.h"
 
 #define GROUPS	16
 #define N_PATHS (GROUPS * GBM_GROUP_PATHS)
@@ -16,9 +17,10 @@ extern const struct gbm_kernel KERNEL;
 
 static uint64_t words[N_PATHS];
 static double values[8 * N_PATHS];
+static const struct gbm_kernel *kernel;
 static uint64_t hash;
 
-static void add(const void *data, size_t bytes)
+void hash_add(const void *data, size_t bytes)
 {
 	const unsigned char *p = data;
 
@@ -29,23 +31,23 @@ static void add(const void *data, size_t bytes)
 static void add_values(size_t n)
 {
 	/* Infinities and numbers only: the bits of a NaN are the CPU's own. */
-	add(values, n * sizeof(*values));
+	hash_add(values, n * sizeof(*values));
 }
 
 static void hash_words_and_normals(void)
 {
 	struct gbm_lanes lanes;
 
-	KERNEL.seed(&lanes, 7, GBM_PURPOSE_USER, UINT64_MAX - 1);
-	add(&lanes, sizeof(lanes));
+	kernel->seed(&lanes, 7, GBM_PURPOSE_USER, UINT64_MAX - 1);
+	hash_add(&lanes, sizeof(lanes));
 	for (int i = 0; i < 100; i++) {
-		KERNEL.words(&lanes, words, N_PATHS / GBM_LANES);
-		add(words, sizeof(words));
-		KERNEL.normals(words, values, N_PATHS);
+		kernel->words(&lanes, words, N_PATHS / GBM_LANES);
+		hash_add(words, sizeof(words));
+		kernel->normals(words, values, N_PATHS);
 		add_values(N_PATHS);
 	}
 	for (size_t rows = 1; rows < 4 * GBM_ROWS; rows += 9) {
-		KERNEL.fill(&lanes, values, rows);
+		kernel->fill(&lanes, values, rows);
 		add_values(rows * GBM_LANES);
 	}
 }
@@ -58,7 +60,7 @@ static void hash_exp2(void)
 	for (double k = -1200; k < 1200; k += 0.37) {
 		for (int l = 0; l < GBM_LANES; l++)
 			x[l] = k + l * 0x1.3p-7;
-		KERNEL.exp2(x, values, GBM_LANES);
+		kernel->exp2(x, values, GBM_LANES);
 		add_values(GBM_LANES);
 	}
 }
@@ -67,27 +69,27 @@ static void hash_paths(const struct gbm_dynamics *d, int finite)
 {
 	struct gbm_moments m;
 
-	KERNEL.terminal(d, 5, GROUPS, values, NULL);
+	kernel->terminal(d, 5, GROUPS, values, NULL);
 	add_values(N_PATHS);
 	for (size_t n = finite ? 1 : 1024; n < 1024; n += 93) {
-		KERNEL.moments(values, n, &m);
-		add(&m, sizeof(m));
+		kernel->moments(values, n, &m);
+		hash_add(&m, sizeof(m));
 	}
-	KERNEL.payoff(values, N_PATHS - 3, -1, 99, 0.95);
+	kernel->payoff(values, N_PATHS - 3, -1, 99, 0.95);
 	add_values(N_PATHS);
-	KERNEL.average(d, UINT64_C(1) << 50, GROUPS - 1, values, NULL);
+	kernel->average(d, UINT64_C(1) << 50, GROUPS - 1, values, NULL);
 	add_values(N_PATHS - GBM_GROUP_PATHS);
-	KERNEL.payoff(values, N_PATHS - 3, 1, 99, 0.95);
+	kernel->payoff(values, N_PATHS - 3, 1, 99, 0.95);
 	add_values(N_PATHS);
 	if (d->steps > 7)
 		return;
 	for (size_t row = 0; row < GBM_ROWS; row += 5) {
 		size_t rows = row ? (GBM_ROWS - row) / 2 + 1 : GBM_ROWS;
 
-		KERNEL.paths(d, 9, row, rows, values, STRIDE);
+		kernel->paths(d, 9, row, rows, values, STRIDE);
 		for (uint64_t t = 0; t <= d->steps; t++)
-			add(values + t * STRIDE,
-			    rows * GBM_LANES * sizeof(*values));
+			hash_add(values + t * STRIDE,
+				 rows * GBM_LANES * sizeof(*values));
 	}
 }
 
@@ -105,10 +107,16 @@ int main(void)
 		{ 9, 7, 1e-300, 300, 200 },	  /* 0, numbers and infinity */
 	};
 
+	kernel = gbm_kernel_select(getenv("GBM_ISA"), NULL);
+	if (!kernel)
+		return EXIT_FAILURE;
 	hash_words_and_normals();
 	hash_exp2();
 	for (size_t i = 0; i < sizeof(d) / sizeof(d[0]); i++)
 		hash_paths(&d[i], i + 1 < sizeof(d) / sizeof(d[0]));
-	printf("%016" PRIx64 "\n", hash);
-	return 0;
+	printf("%016" PRIx64, hash);
+	hash = 0;
+	hash_calls();
+	printf(" %016" PRIx64 "\n", hash);
+	return EXIT_SUCCESS;
 }

@@ -3,9 +3,9 @@
 # The kernels give the same bits on every instruction set, by every compiler and
 # at every level of optimization.  AArch64 runs under qemu-user.
 #
-# golden.txt holds the hash and the GBM_STREAM_VERSION that it belongs to.  A
-# change of bits is a change for every user: raise the version, then put what
-# this test prints into the file.
+# golden.txt holds the GBM_STREAM_VERSION and its two hashes, of the kernels and
+# of the public calls.  A change of bits is a change for every user: raise the
+# version, then put what this test prints into the file.
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/tap.sh
@@ -16,17 +16,38 @@ trap 'rm -rf "$dir"' EXIT
 print_make() { ${GBM_MAKE:-make} -s --no-print-directory "print-$1"; }
 read -r version golden < <(grep -v '^#' tests/isa/golden.txt)
 
-# same COMPILER LEVEL ISA [EMULATOR]
+# Without MPI, and what needs GSL or hwloc: other machines' compilers have not.
+parts=()
+for file in libgbm/*.c; do
+  case $file in
+  libgbm/mpi.c | libgbm/kernel.c | libgbm/closed.c | libgbm/gsl.c | \
+    libgbm/topo.c) ;;
+  *) parts+=("$file") ;;
+  esac
+done
+
+# build PROGRAM LEVEL ISAS COMPILER...
+build() {
+  local program=$1 level=$2 isas=$3 isa flags kernels=()
+  local compile=("${@:4}" "-std=c11" -fPIC -I. -Ilibgbm/include
+    "-ffp-contract=off")
+  for isa in $isas; do
+    flags=$(print_make "ISA_CFLAGS_$isa")
+    # shellcheck disable=SC2086 # flags are words
+    "${compile[@]}" $flags "$level" "-DGBM_KERNEL_ISA=$isa" \
+      "-DGBM_VEC_HEADER=\"vec_$isa.h\"" -c libgbm/kernel.c \
+      -o "$program.$isa.o" || return
+    kernels+=("$program.$isa.o")
+  done
+  "${compile[@]}" "$level" "${parts[@]}" tests/isa/*.c "${kernels[@]}" \
+    -o "$program" -lm
+}
+
+# same PROGRAM ISA [EMULATOR]
 same() {
-  local out=$dir/$1$2.$3 flags got
-  flags=$(print_make "ISA_CFLAGS_$3")
-  # shellcheck disable=SC2086 # flags are words
-  "$1" -std=c11 -fPIC -I. -Ilibgbm/include $flags "$2" -ffp-contract=off \
-    "-DGBM_KERNEL_ISA=$3" "-DGBM_VEC_HEADER=\"vec_$3.h\"" \
-    "-DKERNEL=gbm_kernel_$3" ${4:+-static} \
-    libgbm/kernel.c tests/isa/identity.c -o "$out" -lm || return
-  got=$(${4-} "$out") || return
-  [ "$got" = "$golden" ] || { echo "hash $got, not $golden"; return 1; }
+  local got
+  got=$(GBM_ISA=$2 ${3-} "$1") || return
+  [ "$got" = "$golden" ] || { echo "hashes $got, not $golden"; return 1; }
 }
 
 runs_here() {
@@ -44,30 +65,49 @@ ok "golden.txt is for this GBM_STREAM_VERSION" \
 
 isas=$(print_make ISAS)
 for compiler in gcc clang; do
-  for isa in $isas; do
-    for level in -O1 -O2 -O3; do
-      name="$isa, $compiler $level"
-      if ! command -v $compiler >/dev/null; then
-        [ $compiler = clang ] || skip "$name" "there is no $compiler"
-      elif ! runs_here "$isa"; then
-        # No failure of ours, and no other machine can be had here.
-        echo "# not run: $name: this CPU lacks it"
+  # With threads where the compiler is sure to have them.
+  threads=()
+  [ $compiler = clang ] || threads=(-fopenmp)
+  for level in -O1 -O2 -O3; do
+    name="$compiler $level"
+    program=$dir/$compiler$level
+    if ! command -v $compiler >/dev/null; then
+      [ $compiler = clang ] || skip "$name" "there is no $compiler"
+      continue
+    fi
+    ok "$name compiles" build "$program" $level "$isas" $compiler \
+      "${threads[@]}"
+    for isa in $isas; do
+      if runs_here "$isa"; then
+        ok "$isa, $name" same "$program" "$isa"
       else
-        ok "$name" same $compiler $level "$isa"
+        # No failure of ours, and no other machine can be had here.
+        echo "# not run: $isa, $name: this CPU lacks it"
       fi
     done
   done
 done
 
-cross=aarch64-linux-gnu-gcc
-for isa in scalar neon; do
-  name="$isa on AArch64, gcc -O2"
+# On AArch64: COMPILER...
+aarch64() {
+  local program=$dir/aarch64-$1 name="$1 for AArch64" isa level
   if [ "$(uname -m)" = aarch64 ]; then
     echo "# not run: $name: this machine is one"
-  elif command -v $cross >/dev/null && command -v qemu-aarch64 >/dev/null; then
-    ok "$name" same $cross -O2 "$isa" qemu-aarch64
-  else
+  elif ! command -v "$1" >/dev/null; then
+    [ "$1" = clang ] || skip "$name" "there is no $1"
+  elif ! command -v aarch64-linux-gnu-gcc >/dev/null ||
+    ! command -v qemu-aarch64 >/dev/null; then
     skip "$name" "needs gcc-aarch64-linux-gnu and qemu-user"
+  else
+    for level in -O1 -O2 -O3; do
+      ok "$name $level compiles" build "$program" $level "scalar neon" "$@" \
+        -static
+      for isa in scalar neon; do
+        ok "$isa, $name $level" same "$program" $isa qemu-aarch64
+      done
+    done
   fi
-done
+}
+aarch64 aarch64-linux-gnu-gcc
+aarch64 clang --target=aarch64-linux-gnu
 done_testing
