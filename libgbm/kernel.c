@@ -149,13 +149,12 @@ static inline void sfc64_save(const struct sfc64 *s, struct gbm_lanes *lanes,
 	lanes->counter += rows;
 }
 
-/* Where sums and products begin. */
-static ALIGNED const double zeros[GBM_GROUP_PATHS];
-
+/* Where products begin. */
 #define ONES8  1, 1, 1, 1, 1, 1, 1, 1
 #define ONES64 ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8
 static ALIGNED const double ones[] = { ONES64, ONES64, ONES64, ONES64 };
-_Static_assert(sizeof(ones) == sizeof(zeros), "one for each path of a group");
+_Static_assert(sizeof(ones) == GBM_GROUP_PATHS * sizeof(*ones),
+	       "one for each path of a group");
 
 /* The next row of words. */
 static inline void sfc64_row(struct sfc64 *s, uint64_t *w)
@@ -196,10 +195,11 @@ static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
 }
 
 /*
- * y = before + normals of a row of words.  Returns rest, moved on by a row and
- * with a bit for each normal that its rectangle does not give: it counts as 0.
+ * y = before + normals of a row of words; before may be NULL, for 0.  Returns
+ * rest, moved on by a row and with a bit for each normal that its rectangle does
+ * not give: it counts as 0.
  */
-static inline uint64_t add_row(const uint64_t *w, const double *before,
+FORCE_INLINE uint64_t add_row(const uint64_t *w, const double *before,
 			       double *y, uint64_t rest)
 {
 	vm is_rest[LANE_VECS];
@@ -208,7 +208,9 @@ static inline uint64_t add_row(const uint64_t *w, const double *before,
 		vd x2, u;
 
 		normal_factors(w + v * VL, &x2, &u);
-		vd_store(y + v * VL, vd_fma(x2, u, vd_load(before + v * VL)));
+		vd_store(y + v * VL,
+			 before ? vd_fma(x2, u, vd_load(before + v * VL))
+				: vd_mul(x2, u));
 		is_rest[v] = vd_sign(x2);
 	}
 	return rest >> GBM_LANES | vm_bits8(is_rest) << (64 - GBM_LANES);
@@ -241,15 +243,16 @@ static inline void add_rests(const uint64_t *rest, const uint64_t *w, double *y)
 	}
 }
 
-/* y = before + normals of the words of a group. */
-static void sums(const uint64_t *w, const double *before, double *y)
+/* y = before + normals of the words of a group; before may be NULL. */
+FORCE_INLINE void sums(const uint64_t *w, const double *before, double *y)
 {
 	uint64_t rest[GBM_ROWS], bits = 0;
 
 	for (size_t row = 0; row < GBM_ROWS; row++) {
 		size_t i = row * GBM_LANES;
 
-		rest[row] = bits = add_row(w + i, before + i, y + i, bits);
+		rest[row] = bits =
+			add_row(w + i, before ? before + i : NULL, y + i, bits);
 	}
 	add_rests(rest, w, y);
 }
@@ -361,7 +364,8 @@ FORCE_INLINE void turn(struct gbm_lanes *lanes, uint64_t *w_new,
 
 		sfc64_row(&s, w_new + i);
 		price_row(step, y, i);
-		rest[row] = bits = add_row(w + i, before + i, y + i, bits);
+		rest[row] = bits =
+			add_row(w + i, before ? before + i : NULL, y + i, bits);
 	}
 	sfc64_save(&s, lanes, GBM_ROWS);
 	add_rests(rest, w, y);
@@ -370,12 +374,12 @@ FORCE_INLINE void turn(struct gbm_lanes *lanes, uint64_t *w_new,
 static void normals(const uint64_t *w, double *z, size_t n)
 {
 	for (; n >= GBM_GROUP_PATHS; n -= GBM_GROUP_PATHS) {
-		sums(w, zeros, z);
+		sums(w, NULL, z);
 		w += GBM_GROUP_PATHS;
 		z += GBM_GROUP_PATHS;
 	}
 	for (; n; n -= GBM_LANES) {
-		add_rest(add_row(w, zeros, z, 0) >> (64 - GBM_LANES), w, z);
+		add_rest(add_row(w, NULL, z, 0) >> (64 - GBM_LANES), w, z);
 		w += GBM_LANES;
 		z += GBM_LANES;
 	}
@@ -390,11 +394,11 @@ static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
 	if (rows >= GBM_ROWS) {
 		words(lanes, w[0], GBM_ROWS);
 		for (rows -= GBM_ROWS; rows >= GBM_ROWS; rows -= GBM_ROWS) {
-			turn(lanes, w[!k], &none, w[k], zeros, z);
+			turn(lanes, w[!k], &none, w[k], NULL, z);
 			z += GBM_GROUP_PATHS;
 			k = !k;
 		}
-		sums(w[k], zeros, z);
+		sums(w[k], NULL, z);
 		z += GBM_GROUP_PATHS;
 	}
 	words(lanes, w[0], rows);
@@ -505,7 +509,7 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		int silent = last_only && prices_at + 1 < d->steps;
 		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
 		const double *before =
-			sums_at && sink != SINK_GROW ? p.y : zeros;
+			sums_at && sink != SINK_GROW ? p.y : NULL;
 		struct step step =
 			make_step(&p, prices_at + 1, sink, near, out);
 
@@ -514,10 +518,14 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		if (with_prices && prices_at == 0 && sink != SINK_STORE)
 			memset(out, 0, GBM_GROUP_PATHS * sizeof(*out));
 		if (with_words && with_sums && with_prices) {
-			if (silent)
-				turn(&p.lanes, w_new, &none, w, before, p.y);
+			if (silent && before)
+				turn(&p.lanes, w_new, &none, w, p.y, p.y);
+			else if (silent)
+				turn(&p.lanes, w_new, &none, w, NULL, p.y);
+			else if (before)
+				turn(&p.lanes, w_new, &step, w, p.y, p.y);
 			else
-				turn(&p.lanes, w_new, &step, w, before, p.y);
+				turn(&p.lanes, w_new, &step, w, NULL, p.y);
 		} else {
 			if (with_words)
 				words(&p.lanes, w_new, GBM_ROWS);
@@ -585,7 +593,7 @@ static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 		const struct step step = make_step(&p, t, SINK_STORE, 0, out);
 
 		words(&p.lanes, p.w[0], GBM_ROWS);
-		sums(p.w[0], t > 1 ? p.y : zeros, p.y);
+		sums(p.w[0], t > 1 ? p.y : NULL, p.y);
 		for (size_t r = 0; r < n_rows; r++)
 			price_row(&step, p.y + row * GBM_LANES, r * GBM_LANES);
 		out += stride;
