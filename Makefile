@@ -30,7 +30,8 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-vm check-releases check-long campaign bench fuzz clean distclean tags style help
+goals_without_config := deps demo check check-vm check-releases check-long \
+	campaign bench fuzz configure clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -314,10 +315,11 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 endif
 
 # Rewritten when a flag changes; everything compiled or linked depends on it.
-flags := $(CC) $(MPICC) $(MPI_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
-	$(base_cppflags) $(base_cflags) $(base_ldflags) $(number_cppflags) \
-	$(number_cflags) $(number_libs) $(SLURM_CPPFLAGS) $(CHECK_CFLAGS) \
-	$(CHECK_LIBS) $(foreach i,$(ISAS),$(ISA_CFLAGS_$(i)))
+flags := $(CC) $(AR) $(MPICC) $(MPI_CPPFLAGS) $(MPI_LIBS) $(CPPFLAGS) \
+	$(CFLAGS) $(LDFLAGS) $(base_cppflags) $(base_cflags) $(base_ldflags) \
+	$(number_cppflags) $(number_cflags) $(number_libs) \
+	$(SLURM_CPPFLAGS) $(CHECK_CFLAGS) $(CHECK_LIBS) \
+	$(foreach i,$(ISAS),$(ISA_CFLAGS_$(i)))
 install_flags := $(VERSION) $(prefix) $(libdir) $(includedir)
 
 keep_if_same = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | \
@@ -347,6 +349,7 @@ mpi_made := $(MPI_OBJS) $(B)/lib/$(MPI_FILE) $(MPI_HELPERS) $(MPI_PROGRAMS) \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/installed/%)
 $(if $(MPICC),$(mpi_made) $(MPI_HELPERS:%=%.o)): \
 	private compiler = $(mpi_compiler) $(MPI_CPPFLAGS)
+mpi_libs = $(if $(filter $@,$(mpi_made)),$(MPI_LIBS))
 
 # The libraries.  $(1) soname without number, $(2) link name, $(3) objects,
 # $(4) libraries.
@@ -364,7 +367,7 @@ $(B)/lib/$(1).so.$(SOVERSION): $(B)/lib/$(1).so.$(SOVERSION).$(MINOR_PATCH)
 $(B)/lib/$(1).a: $(3)
 	$$(call say,AR,$$@)
 	@mkdir -p $$(@D); rm -f $$@
-	$$(Q)ar rcs $$@ $(3)
+	$$(Q)$(AR) rcs $$@ $(3)
 
 $(B)/lib/gbm-mc/lib$(2).so: $(B)/lib/$(1).so.$(SOVERSION)
 	@mkdir -p $$(@D); ln -sf ../$$(<F) $$@
@@ -373,7 +376,7 @@ $(B)/lib/gbm-mc/lib$(2).a: $(B)/lib/$(1).a
 	@mkdir -p $$(@D); ln -sf ../$$(<F) $$@
 endef
 $(eval $(call library,libgbm-mc,gbm,$(LIB_OBJS),$(number_libs)))
-$(eval $(call library,libgbm-mc-mpi,gbm_mpi,$(MPI_OBJS),-L$(B)/lib/gbm-mc -lgbm $(HWLOC_LIBS) -lm))
+$(eval $(call library,libgbm-mc-mpi,gbm_mpi,$(MPI_OBJS),-L$(B)/lib/gbm-mc -lgbm $(HWLOC_LIBS) $(MPI_LIBS) -lm))
 $(B)/lib/$(MPI_FILE): $(B)/lib/gbm-mc/libgbm.so
 
 $(PLUGIN): $(PLUGIN_OBJS) plugin/spank_gbm.map $(B)/flags
@@ -392,7 +395,7 @@ $(B)/installed/%: private rpath = \
 
 link_program = $(link_plain) $(rpath) -o $@ $(filter %.o %.a,$^) \
 	-L$(B)/lib/gbm-mc $(if $(filter $@,$(mpi_made)),$(MPI_OBJS:%=-lgbm_mpi)) \
-	$(if $(LIB_OBJS),-lgbm) $(number_libs)
+	$(if $(LIB_OBJS),-lgbm) $(mpi_libs) $(number_libs)
 
 $(B)/bin/%: $(B)/examples/%.o $(LIB_LINKS) $(B)/flags
 	$(call say,LD,$@)
@@ -413,7 +416,7 @@ $(B)/tests/parts/plugin.a: $(filter-out $(B)/plugin/spank_%,$(PLUGIN_OBJS))
 $(B)/tests/parts/gbm_sim.a: $(GBM_SIM_OBJS)
 $(B)/tests/parts/%.a:
 	@mkdir -p $(@D); rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(UNIT_TESTS): $(B)/%: $(B)/%.o $(UNIT_PARTS) $(TEST_PARTS) $(B)/flags
 	$(call say,LD,$@)
@@ -446,7 +449,7 @@ $(STATS_PROGRAMS): $(B)/%: $(B)/%.o $(B)/lib/libgbm-mc.a $(B)/flags
 $(MPI_HELPERS): $(B)/%: $(B)/%.o $(LIB_ARCHIVES) $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(MPI_OBJS:%=$(B)/lib/libgbm-mc-mpi.a) \
-		$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a) $(number_libs)
+		$(if $(LIB_OBJS),$(B)/lib/libgbm-mc.a) $(mpi_libs) $(number_libs)
 
 # One of them speaks to Slurm itself.
 $(B)/tests/slurm/forge.o: private dir_cppflags += $(SLURM_CPPFLAGS)
@@ -455,7 +458,7 @@ $(B)/tests/slurm/forge: private LIBS += -lslurm \
 
 $(SLURM_HELPERS) $(CAMPAIGN_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)
-	$(Q)$(link_plain) -o $@ $< $(LIBS)
+	$(Q)$(link_plain) -o $@ $< $(mpi_libs) $(LIBS)
 
 # The benchmark.  Ours is linked as users link it.
 contenders := $(addprefix $(B)/bench/,clock gbm)

@@ -97,6 +97,28 @@ ok "a Slurm elsewhere" reports \
 ok "with another plugin directory" reports 'for Slurm 24.11, into /opt/x' \
   ./configure --with-slurm="$tmp/slurm" --with-slurm-plugindir=/opt/x
 
+# For another machine.
+ok "a missing cross compiler" says \
+  'install the Debian package gcc-no-such-machine' \
+  ./configure --host=no-such-machine
+if command -v aarch64-linux-gnu-gcc >/dev/null; then
+  pi=(./configure --host=aarch64-linux-gnu)
+  # This machine's own libraries are there, and must not be taken.
+  ok "a cross compiler without libraries" says \
+    'install the Debian package libgsl-dev' "${pi[@]}" \
+    PKG_CONFIG_LIBDIR="$tmp/none"
+  pi+=(GSL_LIBS=-lgsl HWLOC_LIBS=-lhwloc --without-slurm)
+  ok "with libraries" reports 'gbm .* for aarch64-linux-gnu' "${pi[@]}" \
+    PKG_CONFIG_LIBDIR="$tmp/none"
+  ok "without those of this machine's MPI" grep -qx 'MPICC = ' config.mk
+  object=build-pi/libgbm/kernel_neon.o
+  ok "the other machine's kernel" reports 'CC +libgbm/kernel.c \(neon\)' \
+    make BUILD=build-pi $object
+  ok "is for that machine" reports 'Machine: +AArch64' readelf -h $object
+else
+  skip "for another machine" "needs gcc-aarch64-linux-gnu"
+fi
+
 ok "make distclean" make distclean
 ok "leaves the files of the tree" eval \
   '! find . -maxdepth 1 -name "config.*" -not -name config.mk.in | grep . &&
