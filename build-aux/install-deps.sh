@@ -48,6 +48,9 @@ qemu-user               | cross | cmd:qemu-aarch64     | runs them on other mach
 mmdebstrap              | vm    | cmd:mmdebstrap       | what is in the machines
 e2fsprogs               | vm    | cmd:mkfs.ext4        | their disks
 qemu-system-x86         | vm    | cmd:qemu-system-x86_64 | runs them
+qemu-system-arm         | pi    | cmd:qemu-system-aarch64 | runs an emulated Pi
+qemu-user-static        | pi    | cmd:qemu-aarch64-static | sets its packages up
+arch-test               | pi    | cmd:arch-test        | knows whether that works
 clang                   | clang | cmd:clang            | the second compiler
 libclang-rt-14-dev      | clang | cmd:clang            | its sanitizers, and libFuzzer
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
@@ -95,7 +98,7 @@ case ${1-} in
 --list) list_only=yes; shift ;;
 --each) each=yes; shift ;;
 esac
-groups="build mpi slurm test cross vm clang style bench long"
+groups="build mpi slurm test cross vm pi clang style bench long"
 [ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||

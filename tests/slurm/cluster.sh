@@ -46,6 +46,7 @@ GBM_BUILD    where the programs and the plugin are (default: $top/build)
 GBM_CONFIGURE  a file of this tree for the shell to read once the cluster's
              configuration is there, and that may change it
 GBM_PLUGIN   another plugin than the one in there
+GBM_SLOW     how many times longer than usual the start may take
 GBM_PRELOAD  libraries for all of Slurm's programs that load the plugin, such
              as the libasan.so that a sanitized one needs; what sanitizers
              report is shown at the end, and makes the exit status 1
@@ -441,7 +442,7 @@ start_daemons() {
     --pid-file="$dir/run/munge/munged.pid" --seed-file="$dir/var/munge.seed" \
     --log-file="$dir/log/munged.log" </dev/null &>"$dir/log/munged.out" &
   started $! munged "$dir/log/munged.out"
-  wait_until 10 test -S "$dir/run/munge/munge.socket.2" ||
+  wait_until $((10 * ${GBM_SLOW:-1})) test -S "$dir/run/munge/munge.socket.2" ||
     failed munged "made no socket" "$dir/log/munged.log"
 
   slurmctld -D </dev/null &>"$dir/log/slurmctld.out" &

@@ -4,7 +4,7 @@
 # that vm.sh was given, and leaves the exit status. Then systemd powers off.
 set -u
 cd /gbm || exit
-slurm='' command=()
+slurm='' slow='' command=()
 # shellcheck source=/dev/null
 . ./job
 
@@ -23,9 +23,8 @@ echo '127.0.0.1 localhost node01' >/etc/hosts
 
 # On the disk; from trixie on, /tmp is in RAM.
 export TMPDIR=/var/tmp HOME=/root LANG=C.UTF-8
-# For tests/slurm/lib.sh: emulation is some ten times slower, but so much of the
-# waiting is for other things that this does.
-export GBM_SLOW=3
+# For tests/slurm/lib.sh.
+export GBM_SLOW=$slow
 case $slurm in
 cluster) command=(tests/slurm/cluster.sh run -- "${command[@]}") ;;
 systemd) command=(tests/vm/node.sh "${command[@]}") ;;

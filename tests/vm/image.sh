@@ -20,25 +20,31 @@ die() {
 # What shapes an image: the functions from here to recipe_key. The key of the
 # cache is their text.
 
-# recipe RELEASE: what is in the machine.
+# recipe RELEASE[-arm64]: what is in the machine.
 recipe() {
-  release=$1
+  name=$1 release=${1%-arm64} arch=amd64 foreign=no
+  [ "$name" = "$release" ] || arch=arm64 foreign=yes
   case $release in
   bookworm) packages=libgsl27 ;;
   trixie) packages=libgsl28 ;;
-  *) die $EX_USAGE "-r '$release': the releases are bookworm and trixie" ;;
+  *) die $EX_USAGE "-r '$name': the releases are bookworm and trixie" ;;
   esac
   # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
-  packages+=,linux-image-cloud-amd64,systemd-sysv,udev,dbus,kmod
+  packages+=,linux-image-cloud-$arch,systemd-sysv,udev,dbus,kmod
   packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
   packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15
   # The plugin is only good for the Slurm it was compiled for.
   native=no
-  if [ "$release" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
+  if [ "$name" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
     native=yes
   else
-    packages+=,gcc,libc6-dev,make,autoconf,pkg-config,libgsl-dev
-    packages+=,libhwloc-dev,libopenmpi-dev,libslurm-dev
+    packages+=,libc6-dev,libgsl-dev,libhwloc-dev,libopenmpi-dev,libslurm-dev
+    if [ "$foreign" = no ]; then
+      packages+=,gcc,make,autoconf,pkg-config
+    else
+      # Emulated, initramfs-tools would take a quarter of an hour.
+      packages+=,tiny-initramfs
+    fi
   fi
 }
 
@@ -70,7 +76,7 @@ END
 }
 
 recipe_key() {
-  { declare -f recipe shape make_image; echo "$packages"; } |
+  { declare -f recipe shape make_tree make_image; echo "$packages"; } |
     sha256sum | cut -c1-16
 }
 
@@ -81,26 +87,57 @@ mirror() {
     awk '$2 == "main" { print $1; exit }'
 }
 
+# make_tree ROOT: from the packages; those of a foreign machine are set up by its
+# own programs, emulated.
+make_tree() {
+  local uri options=()
+  uri=$(mirror)
+  [ -n "$uri" ] || {
+    echo "apt knows no archive of Debian here: type: apt-get update"
+    return 1
+  }
+  if [ "$foreign" = yes ]; then
+    emulate || return
+    # What the initrd is made for is not in sight. sh -c has ROOT as $1.
+    # shellcheck disable=SC2016
+    options=(--architectures="$arch" --essential-hook='mkdir "$1/etc/tiny-initramfs" &&
+      printf "%s\n" AUTO_MODULES=no INCLUDE_MODULES=virtio_pci,virtio_blk,ext4 \
+        >"$1/etc/tiny-initramfs/tiny-initramfs.conf"')
+  fi
+  mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+    --dpkgopt=force-unsafe-io "${options[@]}" \
+    "$release" "$1" "deb $uri $release main"
+}
+
 # make_image DIRECTORY
 make_image() {
-  local dir=$1 uri
-  uri=$(mirror)
-  [ -n "$uri" ] ||
-    die $EX_UNAVAILABLE "apt knows no archive of Debian here: type: apt-get update"
-  mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
-    --dpkgopt=force-unsafe-io \
-    "$release" "$dir/root" "deb $uri $release main" >"$dir/log" 2>&1 &&
-    shape "$dir/root" >>"$dir/log" 2>&1
+  (make_tree "$1/root" && shape "$1/root") >"$1/log" 2>&1
+}
+
+# emulate: from here to the end of this shell, the kernel has programs of arm64
+# run by qemu, unless it does so anyway. This holds for the whole machine.
+emulate() {
+  local registry=/proc/sys/fs/binfmt_misc mounted=
+  exec {emulated}>"$cache/emulation.lock" && flock $emulated
+  ! arch-test arm64 >/dev/null || return 0
+  [ -e $registry/register ] || {
+    mount -t binfmt_misc binfmt_misc $registry || return
+    mounted=$registry
+  }
+  # shellcheck disable=SC2064 # the values of now
+  trap "echo -1 >$registry/qemu-aarch64; ${mounted:+umount $mounted}" EXIT
+  cat /usr/lib/binfmt.d/qemu-aarch64.conf >$registry/register
 }
 
 # Prints the directory of the image: root.img, vmlinuz and initrd; and root/, the
-# tree, of a release other than this machine's.
+# tree, of a release or architecture other than this machine's.
 image() {
   local cache dir new
   cache=${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}
-  dir=$cache/$release-$(recipe_key)
+  dir=$cache/$name-$(recipe_key)
   if ! [ -e "$dir" ]; then
     need mmdebstrap mkfs.ext4 flock
+    [ "$foreign" = no ] || need qemu-aarch64-static arch-test
     [ "$(id -u)" = 0 ] ||
       die $EX_UNAVAILABLE "making an image needs root; try: sudo tests/vm/vm.sh build"
     mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
@@ -108,14 +145,14 @@ image() {
     exec {lock}>"$dir.lock"
     flock $lock
     if ! [ -e "$dir" ]; then
-      echo "${0##*/}: making the machine of $release: one to four minutes" >&2
+      echo "${0##*/}: making the machine of $name: one to ten minutes" >&2
       new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
       # shellcheck disable=SC2064 # the value of now
       trap "rm -rf '$new'" EXIT
       trap 'exit 143' HUP INT TERM
       make_image "$new" || {
         tail -n 15 "$new/log" >&2
-        die $EX_UNAVAILABLE "cannot make the machine of $release"
+        die $EX_UNAVAILABLE "cannot make the machine of $name"
       }
       [ "$native" = no ] || rm -rf "$new/root"
       chmod 755 "$new"
@@ -128,12 +165,13 @@ image() {
 }
 
 need() {
-  local tool missing=
+  local tool missing='' groups=vm
+  [ "$foreign" = no ] || groups='build vm cross pi'
   for tool; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
   done
   [ -z "$missing" ] ||
     die $EX_UNAVAILABLE "not installed:$missing; try:" \
-      "build-aux/install-deps.sh vm"
+      "build-aux/install-deps.sh $groups"
 }
 

@@ -19,7 +19,7 @@ ip link add gbm0 type dummy && ip addr add 192.168.1.11/24 dev gbm0 &&
   ip link set gbm0 up && echo '192.168.1.11 node01' >/etc/hosts || exit
 
 systemctl start munge slurmctld slurmd || exit
-for ((i = 0; i < 300; i++)); do
+for ((i = 0; i < 300 * ${GBM_SLOW:-1}; i++)); do
   [ "$(sinfo -h -o %T 2>/dev/null)" != idle ] || break
   sleep 0.2
 done

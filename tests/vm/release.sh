@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This tree with another Slurm: compiled for one of Debian's releases, and run
-# in that release's own tree, on this machine's kernel and its cgroups.
+# in that release's own tree, on this machine's kernel and its cgroups; or
+# compiled for another architecture.
 
 set -u -o pipefail
 self=$(readlink -f "$0")
@@ -25,6 +26,7 @@ run     the same, then runs COMMAND as root in RELEASE's tree. It finds this
 
 RELEASE is Debian's: bookworm (Slurm 22.05) or trixie (24.11). That of this
 machine itself needs no tree: COMMAND runs here, with what make has built.
+RELEASE-arm64 is for a Raspberry Pi, and only compiled, by a cross compiler.
 
 GBM_VM_CACHE   as for vm.sh: the tree is that of its image
 GBM_BUILD      for this machine's release: where the programs and the plugin
@@ -64,21 +66,32 @@ refresh() {
     tar -C "$1" -xf -
 }
 
+# compile IMAGE COPY
+compile() {
+  local clean=(env -i PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 HOME=/root)
+  local make=("${clean[@]}" make -C "$2" "-j$(nproc)")
+  local cc="aarch64-linux-gnu-gcc --sysroot=$1/root"
+  [ "$foreign" = yes ] || enter "$1" "${make[@]}" all test-programs
+  grep -qsxF "CC = $cc" "$2/config.mk" ||
+    { "${make[@]}" configure && cd "$2" &&
+      "${clean[@]}" ./configure --host=aarch64-linux-gnu CC="$cc"; } || return
+  exec "${make[@]}" all test-programs
+}
+
 # build IMAGE: prints the directory of what was compiled.
 build() {
-  local build=${GBM_BUILD:-$top/build} copy=$top/build-$release
+  local build=${GBM_BUILD:-$top/build} copy=$top/build-$name
   if [ "$native" = no ]; then
     build=$copy/build
+    [ "$foreign" = no ] || need aarch64-linux-gnu-gcc pkg-config autoconf
     mkdir -p "$copy" || die $EX_UNAVAILABLE "cannot make $copy"
     exec {lock}>"$copy/lock"
     flock $lock
     refresh "$copy" || die $EX_UNAVAILABLE "cannot copy the sources to $copy"
-    [ -d "$build" ] || echo "release.sh: compiling for $release" >&2
-    (enter "$1" env -i PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 HOME=/root \
-      make -C "$copy" "-j$(nproc)" all test-programs) </dev/null \
-      >"$copy/log" 2>&1 {lock}>&- || {
+    [ -d "$build" ] || echo "release.sh: compiling for $name" >&2
+    (compile "$1" "$copy") </dev/null >"$copy/log" 2>&1 {lock}>&- || {
       tail -n 15 "$copy/log" >&2
-      die $EX_UNAVAILABLE "cannot compile for $release; see $copy/log"
+      die $EX_UNAVAILABLE "cannot compile for $name; see $copy/log"
     }
     exec {lock}>&-
   fi
@@ -94,7 +107,7 @@ build | run)
   dir=
   if [ "$native" = no ]; then
     [ "$(id -u)" = 0 ] ||
-      die $EX_UNAVAILABLE "the tree of $release needs root; try: sudo $self"
+      die $EX_UNAVAILABLE "the tree of $name needs root; try: sudo $self"
     dir=$(image) || exit
   fi
   GBM_BUILD=$(build "$dir") || exit
@@ -107,6 +120,8 @@ build | run)
   [ $# -gt 0 ] || die $EX_USAGE "no command given; see: release.sh --help"
   export GBM_BUILD
   [ "$native" = no ] || exec "$@"
+  [ "$foreign" = no ] ||
+    die $EX_UNAVAILABLE "programs of $arch run in machines only: see vm.sh"
   enter "$dir" "$@"
   ;;
 --inside) inside "${@:2}" ;;

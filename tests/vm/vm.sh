@@ -26,19 +26,37 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
         powers it off, and returns the COMMAND's exit status. What COMMAND
         prints, on stdout or stderr, comes on stdout.
 
--r RELEASE   Debian's: bookworm (Slurm 22.05, the default) or trixie (24.11)
+-r RELEASE   Debian's: bookworm (Slurm 22.05, the default) or trixie (24.11);
+             bookworm-arm64 or trixie-arm64 with the CPU of a Raspberry Pi 4
 -s SLURM     what COMMAND finds: cluster (tests/slurm/cluster.sh, two nodes;
              the default), systemd (one node, Debian's own services), none
 -m MB        the machine's memory (default: 2048)
--t SECONDS   a machine that runs longer is stopped (default: 900)
+-t SECONDS   a machine that runs longer is stopped (default: 300 times
+             GBM_SLOW)
 -d           the disk, with the swap on it, is as slow as an SD card: 40 MB/s
              and 1500 accesses a second for reading, 20 and 500 for writing
 
 GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm)
 GBM_BUILD      where the programs and the plugin are (default: $top/build);
                for a release other than this machine's, they are made anew
+GBM_SLOW       how many times longer than on hardware anything may take there
+               (default: 3, for arm64 10)
 GBM_KEEP=1     keep the machine's console log, and say where it is
 END
+}
+
+# hardware: the program that is the machine of $arch, and what is its own.
+hardware() {
+  case $arch in
+  amd64)
+    emulator=(qemu-system-x86_64 -machine q35 -cpu 'max,-svm' -smp 2)
+    kernel_options='console=ttyS0 no5lvl' usual=3
+    ;;
+  arm64)
+    emulator=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -smp 4)
+    kernel_options=console=ttyAMA0 usual=10
+    ;;
+  esac
 }
 
 # pack BUILD FILE COMMAND...: what the machine finds in /gbm.
@@ -49,7 +67,7 @@ pack() {
     [ ! -d "$build/$part" ] || parts+=("$part")
   done
   {
-    echo "slurm=$slurm"
+    echo "slurm=$slurm slow=$slow"
     printf 'command=('
     printf '%q ' "$@"
     echo ')'
@@ -60,7 +78,7 @@ pack() {
 }
 
 run() {
-  local mb=2048 seconds=900 slurm=cluster slow='' option OPTIND=1
+  local mb=2048 seconds='' slurm=cluster disk='' option OPTIND=1
   release=bookworm
   while getopts :r:s:m:t:dh option; do
     case $option in
@@ -69,8 +87,8 @@ run() {
     m) mb=$OPTARG ;;
     t) seconds=$OPTARG ;;
     d)
-      slow=,throttling.bps-read=40000000,throttling.iops-read=1500
-      slow+=,throttling.bps-write=20000000,throttling.iops-write=500
+      disk=,throttling.bps-read=40000000,throttling.iops-read=1500
+      disk+=,throttling.bps-write=20000000,throttling.iops-write=500
       ;;
     h)
       usage
@@ -90,11 +108,15 @@ run() {
   esac
   [ $# -gt 0 ] || die $EX_USAGE "no command given; see: vm.sh --help"
   recipe "$release"
-  need qemu-system-x86_64
+  local emulator kernel_options usual
+  hardware
+  need "${emulator[0]}"
+  local slow=${GBM_SLOW:-$usual}
+  seconds=${seconds:-$((300 * slow))}
 
   local image build
   image=$(image) || exit
-  build=$("$top/tests/vm/release.sh" build "$release") || exit
+  build=$("$top/tests/vm/release.sh" build "$name") || exit
 
   local dir qemu='' cat=''
   dir=$(mktemp -d "${TMPDIR:-/tmp}/gbm-vm.XXXXXX") || exit $EX_SOFTWARE
@@ -113,13 +135,12 @@ run() {
   # -snapshot: what the machine writes goes to a nameless file in TMPDIR.
   # The parent-death signal: not even SIGKILL to this script leaves qemu.
   TMPDIR=$dir setpriv --pdeathsig KILL timeout --foreground -k 5 "$seconds" \
-    qemu-system-x86_64 \
-    -machine q35 -accel tcg,thread=multi -cpu max,-svm -smp 2 -m "$mb" \
+    "${emulator[@]}" -accel tcg,thread=multi -m "$mb" \
     -nodefaults -no-user-config -display none -no-reboot -snapshot \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "root=/dev/vda rw \
-console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no5lvl \
+$kernel_options quiet loglevel=1 panic=-1 mitigations=off \
 systemd.unit=gbm.service systemd.show_status=no" \
-    -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe$slow" \
+    -drive "file=$image/root.img,if=virtio,format=raw,cache=unsafe$disk" \
     -drive "file=$dir/payload,if=virtio,format=raw" \
     -serial "file:$dir/console" \
     -chardev "file,id=out,path=$dir/out" \
