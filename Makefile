@@ -26,12 +26,13 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
 .PHONY: check-vm run-check-vm check-releases run-check-releases
+.PHONY: check-pi run-check-pi
 .PHONY: campaign run-campaign
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-vm check-releases check-long \
-	campaign bench fuzz configure clean distclean tags style help
+goals_without_config := deps demo check check-vm check-releases check-pi \
+	check-long campaign bench fuzz configure clean distclean tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -245,6 +246,13 @@ check-releases: ## Slurm's tests with each of Debian's, on cgroup v1 and v2; hou
 
 run-check-releases: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
 	$(run_tests) releases
+
+check-pi: ## Install packages, build, test on an emulated Raspberry Pi 4 (root)
+	@$(call deps_for,build mpi slurm test vm cross pi)
+	@$(MAKE) --no-print-directory run-check-pi
+
+run-check-pi: all
+	$(run_tests) pi
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) \
 		$(SLURM_HELPERS) $(CAMPAIGN_HELPERS)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [stats]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [pi] [stats]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
@@ -57,15 +57,16 @@ slurm_obstacle() {
   fi
 }
 
-# Why the machines cannot be made and run here, or nothing.
+# vm_obstacle PROGRAM...: why the machines, which need these, cannot be made and
+# run here, or nothing.
 vm_obstacle() {
   if [ "$(id -u)" -ne 0 ]; then
     echo "needs root, as making the machines' disks does"
   elif ! [ -e "$GBM_BUILD/plugin/spank_gbm.so" ]; then
     echo "the plugin was not built: Slurm's headers are missing"
   else
-    for program in qemu-system-x86_64 mmdebstrap mkfs.ext4; do
-      command -v $program >/dev/null || echo "$program is missing"
+    for program in mmdebstrap mkfs.ext4 "$@"; do
+      command -v "$program" >/dev/null || echo "$program is missing"
     done
   fi
 }
@@ -171,11 +172,11 @@ for GBM_SUITE in "${@:-unit}"; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;
-  isa | build | mpi | slurm | vm | releases) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  isa | build | mpi | slurm | vm | releases | pi) tests=(tests/"$GBM_SUITE"/*.t) ;;
   stats) tests=("$GBM_BUILD"/tests/stats/{normals,prices} tests/stats/*.t) ;;
   *)
     echo "run.sh: there is no suite '$GBM_SUITE':" \
-      "unit isa build mpi slurm vm releases stats" >&2
+      "unit isa build mpi slurm vm releases pi stats" >&2
     exit 2
     ;;
   esac
@@ -187,7 +188,11 @@ for GBM_SUITE in "${@:-unit}"; do
   elif [ "$GBM_SUITE" = mpi ] &&
     ! [ -e "$GBM_BUILD/lib/gbm-mc/libgbm_mpi.so" ]; then
     skip "libgbm_mpi was not built: there is no MPI"
-  elif [[ $GBM_SUITE = @(vm|releases) ]] && obstacle=$(vm_obstacle) &&
+  elif [[ $GBM_SUITE = @(vm|releases) ]] &&
+    obstacle=$(vm_obstacle qemu-system-x86_64) && [ -n "$obstacle" ]; then
+    skip "$obstacle"
+  elif [ "$GBM_SUITE" = pi ] && obstacle=$(vm_obstacle qemu-system-aarch64 \
+    qemu-aarch64-static arch-test aarch64-linux-gnu-gcc) &&
     [ -n "$obstacle" ]; then
     skip "$obstacle"
   elif [ "$GBM_SUITE" = slurm ]; then
