@@ -269,7 +269,7 @@ need-check:
 		'then run ./configure again.' >&2; exit 1; }
 
 campaign: ## Install packages, build, let programs take too much memory (root)
-	@$(call deps_for,build mpi slurm vm)
+	@$(call deps_for,build mpi slurm vm cross pi)
 	@$(MAKE) --no-print-directory run-campaign
 
 run-campaign: all $(CAMPAIGN_HELPERS)

@@ -13,13 +13,13 @@ set -u
 
 usage() {
   cat >&2 <<END
-usage: rows.sh [-n TIMES] [-c CAP_MB] [-m HOG_MB] [-g GAP_MS] [-l]
-               none|mem|plugin [ROW...]
+usage: rows.sh [-n TIMES] [-c CAP_MB] [-m HOG_MB] [-g GAP_MS] [-t SECONDS]
+               [-l] none|mem|plugin [ROW...]
 
 Runs the rows (default: all) without any limit, with Slurm's --mem, or with
---gbm-mem-cap. Run it in a cluster only: tests/campaign/run.sh does. With -l a
-sign of life is printed every five seconds. Ends with 75 when the node is lost
-for other rows.
+--gbm-mem-cap. Run it in a cluster only: tests/campaign/run.sh does. A job may
+take 180 s, or SECONDS, and the next one a third of that. With -l a sign of life
+is printed every five seconds. Ends with 75 when the node is lost for other rows.
 END
   exit 64
 }
@@ -38,13 +38,14 @@ here=$(cd "$(dirname "$0")" && pwd) || exit
 # shellcheck source=tests/campaign/sentence.sh
 . "$here/sentence.sh"
 
-times=1 cap=1000 hog=1600 gap_limit=1000 life=
-while getopts n:c:m:g:l option; do
+times=1 cap=1000 hog=1600 gap_limit=1000 patience=180 life=
+while getopts n:c:m:g:t:l option; do
   case $option in
   n) times=$OPTARG ;;
   c) cap=$OPTARG ;;
   m) hog=$OPTARG ;;
   g) gap_limit=$OPTARG ;;
+  t) patience=$OPTARG ;;
   l) life=1 ;;
   *) usage ;;
   esac
@@ -90,7 +91,7 @@ now_ms() {
 
 # one PROGRAM...: in a job on the node, limited as the row wants.
 one() {
-  as nobody timeout 180 srun -n1 -w "$node" "${limit[@]}" "$@"
+  as nobody timeout "$patience" srun -n1 -w "$node" "${limit[@]}" "$@"
 }
 
 # Each row runs its jobs and returns a status; their stderr is looked at.
@@ -103,7 +104,7 @@ row_naive() { one naive_gbm "$((hog / 8))e6"; }
 # Two ranks on each node; those on the last one are the first to have too much,
 # and the last rank has more than the other. There may be more ranks than cores.
 row_balloon() {
-  OMPI_MCA_mpi_yield_when_idle=1 as nobody timeout 180 srun -N "$nodes" \
+  OMPI_MCA_mpi_yield_when_idle=1 as nobody timeout "$patience" srun -N "$nodes" \
     --ntasks-per-node=2 --mpi=pmix "${limit[@]}" balloon_mpi "$hog"
 }
 
@@ -133,7 +134,7 @@ kill %1
 exit \$status
 END
   rm -f "$work/window.out"
-  as nobody timeout 180 sbatch --quiet --wait -w "$node" -n2 "${limit[@]}" \
+  as nobody timeout "$patience" sbatch --quiet --wait -w "$node" -n2 "${limit[@]}" \
     --output="$work/window.out" "$work/window"
   local status=$?
   grep '^glutton:' "$work/window.out"
@@ -190,7 +191,7 @@ all_idle() {
 
 # What an earlier row's jobs still do is not the next one's.
 settle() {
-  local end=$((SECONDS + 60))
+  local end=$((SECONDS + patience / 3))
   until all_idle; do
     [ $SECONDS -lt $end ] || return 1
     sleep 0.5
@@ -232,7 +233,7 @@ measure() {
   start=$(now_ms)
   back "$before" >"$work/back" &
   back=$!
-  if as daemon timeout 60 srun -n1 -w "$node" --mem=50 true \
+  if as daemon timeout $((patience / 3)) srun -n1 -w "$node" --mem=50 true \
     >"$work/next" 2>&1; then
     next=$(($(now_ms) - start))
   else

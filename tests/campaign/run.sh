@@ -13,18 +13,21 @@ usage() {
 usage: run.sh [-n TIMES] [-r RELEASE] all
        run.sh [-n TIMES] v1 [ROW...]
        run.sh [-n TIMES] [-r RELEASE] v2 [none|mem|plugin [ROW...]]
+       run.sh [-n TIMES] [-r RELEASE] pi [none|mem|plugin [ROW...]]
 
 v1   the plugin's rows on a private cluster of this machine, below a limit
 v2   in machines of 2 GB with cgroup v2 and swap; all three unless one is named
-all  both
+pi   the same on an emulated Raspberry Pi 4, which is slow; only the plugin's
+     rows, and few of them, unless others are named
+all  the three
 END
   exit 64
 }
 
 # A machine without a sign of life for this long has frozen: seconds.
-SILENCE=120
+silence=120
 # The same for one that has not got as far as its first row.
-START=600
+start=600
 
 EX_TEMPFAIL=75 # of rows.sh: a machine that is lost for other rows
 
@@ -84,18 +87,18 @@ machine() {
   [ $# -gt 0 ] || eval "set -- $(tests/campaign/rows.sh --list)"
   while [ $# -gt 0 ]; do
     rows=$#
-    exec {out}< <(exec tests/vm/vm.sh run "${vm[@]}" -s none -d -t 7200 -- \
+    exec {out}< <(exec tests/vm/vm.sh run "${vm[@]}" -s none -d -- \
       env GBM_CONFIGURE=tests/campaign/configure.sh GBM_CAMPAIGN="$with" \
       tests/slurm/cluster.sh run -- tests/campaign/rows.sh -l \
       "${options[@]}" "$with" "$@" 2>&1)
     pid=$!
-    wait=$START status=0
+    wait=$start status=0
     while :; do
       IFS= read -r -t $wait -u $out line || {
         status=$?
         break
       }
-      wait=$SILENCE
+      wait=$silence
       told "$world" "$line"
       case $line in "$with"$'\t'*) shift ;; esac
     done
@@ -114,8 +117,8 @@ machine() {
     0:"$EX_TEMPFAIL") continue ;;
     no:*) line="?\tnever\t?\t?\t?\t?\tnot idle" ;;
     0:*) line="?\tnever\t?\t?\t?\t?\tcrashed" ;;
-    $START:*) line="?\tnever\t?\t?\t?\t?\tdid not start" ;;
-    *) line=">${SILENCE}000\tnever\t?\t?\t?\t?\tfroze" ;;
+    "$start":*) line="?\tnever\t?\t?\t?\t?\tdid not start" ;;
+    *) line=">${silence}000\tnever\t?\t?\t?\t?\tfroze" ;;
     esac
     told "$world" "$with"$'\t'"$1"$'\t'"$(printf '%b' "$line")"
     shift
@@ -125,11 +128,24 @@ machine() {
 # v2 WITH [ROW...]
 v2() {
   # More than the machine has where nothing is to stop it.
-  local hog=1600 vm=(-r "$release") i
+  local hog=1600 vm=(-r "$release" -t 7200) i
   [ "$1" != none ] || hog=2400
   local options=(-g 3000 -m "$hog")
   for ((i = 0; i < times; i++)); do
     machine v2 "$@"
+  done
+}
+
+# pi WITH [ROW...]
+pi() {
+  local hog=1600 vm=(-r "$release-arm64" -t 36000) i with=$1
+  local silence=$((silence * 5)) start=$((start * 5))
+  shift
+  [ "$with" != none ] || hog=2400
+  local options=(-g 3000 -m "$hog" -t 900)
+  [ $# -gt 0 ] || set -- quiet malloc creep forks devshm two_jobs naive
+  for ((i = 0; i < times; i++)); do
+    machine pi "$with" "$@"
   done
 }
 
@@ -156,9 +172,14 @@ v2)
     every v2
   fi
   ;;
+pi)
+  [ $# -gt 0 ] || set -- plugin
+  pi "$@"
+  ;;
 all)
   v1
   every v2
+  pi plugin
   ;;
 *) usage ;;
 esac
