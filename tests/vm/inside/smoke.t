@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The machine is what the other tests take it for, and Slurm works in it.
+# The machine is what the other tests take it for, and Slurm and the plugin work
+# in it.
 set -u
 cd "$(dirname "$0")/../../.." || exit
 . tests/slurm/lib.sh
@@ -26,6 +27,11 @@ is "below the limits that Slurm sets" "$(anywhere "$out")" "$(slurms 200)"
 run srun --mem=100 hog 300
 ok "which hold" [ $status -ne 0 ]
 unlike "as the program does not end" "$out" '^hog: done'
+run srun --gbm-mem-cap=100M limits
+is "a cap is lower than they" "$(anywhere "$out")" "$(capped 100 100)"
+run srun --gbm-mem-cap=100M hog 200
+like "and who reaches it is told" "$err" \
+  'gbm: task 0 on node0. was killed: job [0-9]+ reached its 100M RAM cap'
 ok "the nodes are idle again" wait_for 30 all_idle
 is "nothing is left of the jobs" \
   "$(find /sys/fs/cgroup -type d -name 'job_*')" ""
