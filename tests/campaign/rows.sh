@@ -18,8 +18,9 @@ usage: rows.sh [-n TIMES] [-c CAP_MB] [-m HOG_MB] [-g GAP_MS] [-t SECONDS]
 
 Runs the rows (default: all) without any limit, with Slurm's --mem, or with
 --gbm-mem-cap. Run it in a cluster only: tests/campaign/run.sh does. A job may
-take 180 s, or SECONDS, and the next one a third of that. With -l a sign of life
-is printed every five seconds. Ends with 75 when the node is lost for other rows.
+take 180 s, or SECONDS, the next one a third of that, and the return of memory a
+36th. With -l a sign of life is printed every five seconds. Ends with 75 when
+the node is lost for other rows.
 END
   exit 64
 }
@@ -165,7 +166,7 @@ memory_left() {
 }
 
 # back BEFORE: milliseconds until all but 2 % of what was left before is left
-# again, or "no" after five seconds.
+# again, or "no" after five seconds, or as much longer as everything may take.
 back() {
   local start now
   start=$(now_ms)
@@ -174,7 +175,7 @@ back() {
       echo $now
       return
     }
-    [ $now -lt 5000 ] || break
+    [ $now -lt $((patience * 1000 / 36)) ] || break
     sleep 0.1
   done
   echo no
