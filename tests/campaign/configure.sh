@@ -8,6 +8,12 @@
 mount -o remount,size=4G /dev/shm ||
   die "$EX_UNAVAILABLE" "/dev/shm cannot be made larger"
 
+# How fast the node answers shall not be a question of what else runs on the
+# machine. Among the cluster's own programs nothing changes.
+for mount in $(cgroup_mounts); do
+  [ ! -e "$mount/cpu.shares" ] || echo 10240 >"$mount/cpu.shares"
+done
+
 case $GBM_CAMPAIGN in
 none) # Cores are handed out and nothing else, as Slurm has it by itself.
   put "$conf" SelectTypeParameters=CR_Core_Memory SelectTypeParameters=CR_Core
