@@ -109,16 +109,25 @@ row_balloon() {
     --ntasks-per-node=2 --mpi=pmix "${limit[@]}" balloon_mpi "$hog"
 }
 
-# Each within its limit, but not both within the node.
+# Each within its limit, but not both within the node; neither begins before
+# both are there.
 row_two_jobs() {
   local first mb=$((hog * 6 / 10)) status=0 limit=()
   case $with in
   mem) limit=(--mem=700M) mb=680 ;;
   plugin) limit=(--mem=700M --gbm-mem-cap=700M) mb=680 ;;
   esac
-  one glutton malloc $mb 8 &
+  cat >"$work/both" <<END
+#!/bin/bash
+touch $work/up.\$1
+until [ -e $work/up.1 ] && [ -e $work/up.2 ]; do sleep 0.1; done
+exec glutton malloc $mb 8
+END
+  chmod +x "$work/both"
+  rm -f "$work"/up.*
+  one both 1 &
   first=$!
-  one glutton malloc $mb 8 || status=$?
+  one both 2 || status=$?
   wait $first || status=$?
   return $status
 }
