@@ -298,7 +298,7 @@ static void by_waiting(void)
 {
 	static const struct timespec pause = { 0, 200000 };
 	const size_t below = 48 * MB;
-	const time_t end = time(NULL) + 20;
+	const time_t end = time(NULL) + 60;
 	unsigned long long limit, now;
 	char path[4096];
 	size_t first;
