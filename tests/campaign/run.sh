@@ -130,7 +130,7 @@ v2() {
   # More than the machine has where nothing is to stop it.
   local hog=1600 vm=(-r "$release" -t 7200) i
   [ "$1" != none ] || hog=2400
-  local options=(-g 3000 -m "$hog")
+  local options=(-g 3000 -m "$hog" -t 400)
   for ((i = 0; i < times; i++)); do
     machine v2 "$@"
   done
