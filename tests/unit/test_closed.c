@@ -80,6 +80,19 @@ START_TEST(published_europeans)
 }
 END_TEST
 
+/* A futures price has no drift. */
+START_TEST(published_option_on_futures)
+{
+	const struct value *v = value_next(NULL, "european_put_on_futures");
+	struct gbm_model m =
+		model(value_number(v, "F"), value_number(v, "r"), 0,
+		      value_number(v, "sigma"), value_number(v, "T"), 1);
+
+	m.drift = 0;
+	check_row(v, price(&m, GBM_PUT, value_number(v, "K")));
+}
+END_TEST
+
 START_TEST(published_terminal_mean)
 {
 	const struct value *v = value_next(NULL, "gbm_terminal_mean");
@@ -243,6 +256,7 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, published_europeans);
+	tcase_add_test(t, published_option_on_futures);
 	tcase_add_test(t, published_terminal_mean);
 	tcase_add_test(t, published_geometric_asians);
 	tcase_add_test(t, parity);

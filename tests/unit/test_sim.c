@@ -251,6 +251,88 @@ START_TEST(published_asians)
 }
 END_TEST
 
+/* Payoffs that are not built in, of the price at one step and at the last. */
+enum exotic_kind {
+	CASH_OR_NOTHING_PUT,
+	ASSET_OR_NOTHING_PUT,
+	GAP_CALL,
+	FORWARD_START_CALL,
+	FORWARD_START_PUT,
+	EXOTICS
+};
+
+struct exotic {
+	enum exotic_kind kind;
+	double a, b, discount;
+	uint64_t step;
+};
+
+static double exotic_payoff(const struct exotic *e, double first, double last)
+{
+	switch (e->kind) {
+	case CASH_OR_NOTHING_PUT:
+		return last < e->a ? e->b : 0;
+	case ASSET_OR_NOTHING_PUT:
+		return last < e->a ? last : 0;
+	case GAP_CALL:
+		return last > e->a ? last - e->b : 0;
+	case FORWARD_START_CALL:
+		return fmax(last - e->a * first, 0);
+	default:
+		return fmax(e->a * first - last, 0);
+	}
+}
+
+static int exotic(const struct gbm_block *b, void *user, double *out)
+{
+	const struct exotic *e = user;
+	const double *first = b->values + e->step * b->stride;
+	const double *last = b->values + (b->n_times - 1) * b->stride;
+
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = e->discount * exotic_payoff(e, first[i], last[i]);
+	return 0;
+}
+
+START_TEST(published_payoffs_by_callbacks)
+{
+	/* The product, and what its parameters are called. */
+	static const char *const names[EXOTICS][3] = {
+		{ "cash_or_nothing_put", "K", "cash" },
+		{ "asset_or_nothing_put", "K", "K" },
+		{ "gap_call", "K_trigger", "K_payment" },
+		{ "forward_start_call", "moneyness", "moneyness" },
+		{ "forward_start_put", "moneyness", "moneyness" },
+	};
+
+	for (unsigned kind = 0; kind < EXOTICS; kind++) {
+		const struct value *v = value_next(NULL, names[kind][0]);
+		struct gbm_model m = model_of(v);
+		struct exotic e = { (enum exotic_kind)kind,
+				    value_number(v, names[kind][1]),
+				    value_number(v, names[kind][2]),
+				    exp(-m.rate * m.horizon), 0 };
+		struct gbm_functional f = callback(exotic, &e);
+		struct gbm_result r;
+
+		if (value_text(v, "t_start")) {
+			m.steps = 4;
+			e.step = (uint64_t)(value_number(v, "t_start") /
+					    m.horizon * 4);
+			ck_assert_uint_eq(e.step, 1);
+		}
+		r = run(&m, &f, 2000000, NULL);
+		ck_assert_msg(fabs(r.mean - v->value) <=
+				      v->tolerance + 4 * r.std_error,
+			      "%s: %g +- %g, not %g", v->id, r.mean,
+			      r.std_error, v->value);
+		/* The gap's price is next to 0. */
+		ck_assert_double_lt(r.std_error,
+				    fmax(2e-3 * fabs(v->value), 5e-3));
+	}
+}
+END_TEST
+
 START_TEST(geometric_asians)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -1021,6 +1103,7 @@ int main(void)
 	tcase_add_test(t, published_terminal_moments);
 	tcase_add_test(t, terminal_mean_precisely);
 	tcase_add_test(t, published_asians);
+	tcase_add_test(t, published_payoffs_by_callbacks);
 	tcase_add_test(t, geometric_asians);
 	tcase_add_test(t, builtin_asian_is_the_callback);
 	tcase_add_test(t, builtin_europeans_are_the_callback);
