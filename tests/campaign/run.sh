@@ -13,7 +13,7 @@ usage() {
 usage: run.sh [-n TIMES] [-r RELEASE] all
        run.sh [-n TIMES] v1 [ROW...]
        run.sh [-n TIMES] [-r RELEASE] v2 [none|mem|plugin [ROW...]]
-       run.sh [-n TIMES] [-r RELEASE] pi [none|mem|plugin [ROW...]]
+       run.sh [-n TIMES] pi [none|mem|plugin [ROW...]]
 
 v1   the plugin's rows on a private cluster of this machine, below a limit
 v2   in machines of 2 GB with cgroup v2 and swap; all three unless one is named

@@ -27,7 +27,7 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
         prints, on stdout or stderr, comes on stdout.
 
 -r RELEASE   Debian's: bookworm (Slurm 22.05, the default) or trixie (24.11);
-             bookworm-arm64 or trixie-arm64 with the CPU of a Raspberry Pi 4
+             bookworm-arm64 has the CPU of a Raspberry Pi 4
 -s SLURM     what COMMAND finds: cluster (tests/slurm/cluster.sh, two nodes;
              the default), systemd (one node, Debian's own services), none
 -m MB        the machine's memory (default: 2048)
