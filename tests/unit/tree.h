@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/* NAME is below tests/fixtures. Returns the root's descriptor. */
+/* NAME is below tests/fixtures; NULL: an empty one. Returns the root's
+ * descriptor. */
 int tree_open(const char *name);
 
 /* For a checked fixture: whatever the test has opened is gone. */
