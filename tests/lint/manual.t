@@ -35,6 +35,18 @@ described() {
   done
 }
 
+# shown WORD...: each has a line of its own as an example.
+shown() {
+  local word
+  [ $# -gt 0 ] || return
+  for word; do
+    grep -qE "^\.Dl $word=[^ ]+$" "$page" || {
+      echo "$word has no example in $page"
+      return 1
+    }
+  done
+}
+
 mapfile -t keys < <(sed -n 's/^\t{ "\([a-z_]*\)", set_[a-z_]* },$/\1/p' \
   plugin/conf.c)
 mapfile -t options < <(sed -n 's/^.*{ "-\(-gbm-[a-z-]*\)".*/\1/p' \
@@ -43,6 +55,7 @@ mapfile -t variables < <(grep -o '"SLURM_GBM_[A-Z_]*"' plugin/spank_gbm.c |
   tr -d '"')
 
 ok "each word of plugstack.conf is described" described "${keys[@]}"
+ok "with an example" shown "${keys[@]}"
 ok "each option" described "${options[@]}"
 ok "each variable" described "${variables[@]}"
 if command -v mandoc >/dev/null; then

@@ -92,6 +92,31 @@ START_TEST(each_key)
 }
 END_TEST
 
+/* What the manual shows is taken as it is shown. */
+START_TEST(examples_of_the_manual)
+{
+	FILE *page = fopen(GBM_SRCDIR "/docs/spank_gbm.8", "r");
+	char line[256], *words[1];
+	struct conf c;
+	struct err e;
+	int n = 0;
+
+	ck_assert_ptr_nonnull(page);
+	while (fgets(line, sizeof(line), page)) {
+		line[strcspn(line, "\n")] = '\0';
+		words[0] = line + 4;
+		if (strncmp(line, ".Dl ", 4) != 0 || !strchr(line, '=') ||
+		    strchr(words[0], ' '))
+			continue;
+		ck_assert_msg(conf_parse(&c, 1, words, &e) == 0, "%s: %s",
+			      words[0], e.text);
+		n++;
+	}
+	fclose(page);
+	ck_assert_int_ge(n, 13);
+}
+END_TEST
+
 START_TEST(usable)
 {
 	const uint64_t mb = 1 << 20;
@@ -294,6 +319,7 @@ int main(void)
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, each_key);
+	tcase_add_test(tc, examples_of_the_manual);
 	tcase_add_test(tc, usable);
 	tcase_add_test(tc, several_words);
 	LOOP(tc, unknown_words, unknown);
