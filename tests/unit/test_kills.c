@@ -315,6 +315,15 @@ START_TEST(kills_all_but_slurmstepd)
 }
 END_TEST
 
+static int next_descriptor(void)
+{
+	int fd = dup(0);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return fd;
+}
+
 /*
  * Numbers whose processes have ended since cgroup.procs was read, and which
  * others have by now.
@@ -329,7 +338,7 @@ START_TEST(numbers_that_others_have)
 	};
 	struct cap_step *c = capped();
 	pid_t pids[4];
-	int status;
+	int status, before;
 
 	for (int i = 0; i < 4; i++) {
 		pids[i] = sleeper();
@@ -337,7 +346,9 @@ START_TEST(numbers_that_others_have)
 	}
 	procs(STEP, pids[0], pids[1]);
 	procs(STEP "/task_0", pids[2], pids[3]);
+	before = next_descriptor();
 	ck_assert(!cap_kill_all(c));
+	ck_assert_int_eq(next_descriptor(), before);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(waitpid(pids[i], &status, WNOHANG), 0);
 		ck_assert_int_eq(kill(pids[i], SIGKILL), 0);
