@@ -15,7 +15,7 @@ like "and what to do, and how far" "$message" \
   'Raise --gbm-mem-cap \(this node allows [0-9]+[MG]\), use more nodes, or '
 like "Slurm says its own part" "$err" 'oom|Out Of Memory'
 like "the last line is the peak of the step" "$err" \
-  'gbm: step [0-9]+\.0 on node0.: peak 128M of 128M RAM cap, swap none, kills 1'
+  'gbm: step [0-9]+\.0 on node0.: peak 12[0-9]M of 128M RAM cap, swap none, kills 1'
 
 run srun --gbm-mem-cap=128M hog 50
 like "a job that went well is told its peak, too" "$err" \
