@@ -74,6 +74,7 @@ int main(int argc, char **argv)
 		job.spank_job_env = prolog;
 		job.spank_job_env_size = 1;
 	}
+	slurm_init(NULL); /* without it 24.11 ends the program */
 	if (slurm_submit_batch_job(&job, &answer) != SLURM_SUCCESS) {
 		fprintf(stderr, "forge: %s\n", slurm_strerror(errno));
 		return 1;
