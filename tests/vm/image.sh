@@ -32,7 +32,7 @@ recipe() {
   # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
   packages+=,linux-image-cloud-$arch,systemd-sysv,udev,dbus,kmod
   packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
-  packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15
+  packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15,libgomp1
   # The plugin is only good for the Slurm it was compiled for.
   native=no
   if [ "$name" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
