@@ -149,13 +149,6 @@ static inline void sfc64_save(const struct sfc64 *s, struct gbm_lanes *lanes,
 	lanes->counter += rows;
 }
 
-/* Where products begin. */
-#define ONES8  1, 1, 1, 1, 1, 1, 1, 1
-#define ONES64 ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8, ONES8
-static ALIGNED const double ones[] = { ONES64, ONES64, ONES64, ONES64 };
-_Static_assert(sizeof(ones) == GBM_GROUP_PATHS * sizeof(*ones),
-	       "one for each path of a group");
-
 /* The next row of words. */
 static inline void sfc64_row(struct sfc64 *s, uint64_t *w)
 {
@@ -268,8 +261,17 @@ enum sink {
 	SINK_NONE,  /* not needed */
 	SINK_STORE, /* out[i] = S */
 	SINK_ADD,   /* out[i] += S / spot */
-	SINK_GROW   /* the same, each S / spot being made of the last one */
+	/* The same, each S / spot being made of the last one: */
+	SINK_GROW9, /* by a polynomial of degree 9, */
+	SINK_GROW11 /* and 11 */
 };
+
+/* Degree of a step's growth as a polynomial in its normal, or 0. */
+FORCE_INLINE unsigned growth_degree(enum sink sink)
+{
+	return sink == SINK_GROW9 ? 9 : sink == SINK_GROW11 ? 11 : 0;
+}
+
 
 /* The largest exponent of 2 that a step of a path can have, up or down. */
 static double largest_move(const struct gbm_dynamics *d)
@@ -288,8 +290,8 @@ struct step {
 	enum sink sink;
 	int near; /* always_near() */
 	vd drift, vol, spot;
-	const double *last; /* SINK_GROW: S / spot before, */
-	double *growth;	    /* and after */
+	vd terms[VM_GROWTH_TERMS];
+	double *growth;		/* S / spot */
 	double *out;
 };
 
@@ -306,12 +308,14 @@ FORCE_INLINE void exp2_row(const struct step *s, const vd *x, int far,
 }
 
 /* g 2^x as g + g (2^x - 1), the larger part of which is exact. */
-FORCE_INLINE void grow_row(const struct step *s, const vd *x, size_t i)
+FORCE_INLINE void grow_row(const struct step *s, const double *z, size_t i)
 {
 	for (size_t v = 0; v < LANE_VECS; v++, i += VL) {
-		vd g = vd_load(s->last + i);
+		vd g = vd_load(s->growth + i);
+		vd more = vm_growth(vd_load(z + i), s->terms,
+				    growth_degree(s->sink));
 
-		g = vd_fma(g, vd_mul(vm_exp2_slope(x[v]), x[v]), g);
+		g = vd_fma(g, more, g);
 		vd_store(s->growth + i, g);
 		vd_store(s->out + i, vd_add(vd_load(s->out + i), g));
 	}
@@ -325,6 +329,10 @@ FORCE_INLINE void price_row(const struct step *s, const double *y, size_t i)
 
 	if (s->sink == SINK_NONE)
 		return;
+	if (growth_degree(s->sink)) {
+		grow_row(s, y, i);
+		return;
+	}
 	for (size_t v = 0; v < LANE_VECS; v++) {
 		vm is_far;
 
@@ -332,9 +340,7 @@ FORCE_INLINE void price_row(const struct step *s, const double *y, size_t i)
 		is_far = vd_abs_above(x[v], vd_set1(VM_EXP2_NEAR));
 		far = v ? vm_or(far, is_far) : is_far;
 	}
-	if (s->sink == SINK_GROW)
-		grow_row(s, x, i);
-	else if (!s->near && vm_any(far))
+	if (!s->near && vm_any(far))
 		exp2_row(s, x, 1, s->out + i);
 	else
 		exp2_row(s, x, 0, s->out + i);
@@ -408,7 +414,7 @@ static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
 /*
  * A step of a group passes three stages: its words are drawn, their normals are
  * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink;
- * for SINK_GROW, y is the normals of one step.  While one step's prices are
+ * where these grow by products, y is the normals of one step.  While one step's prices are
  * made, the next one's normals and the words of the one after that are, in the
  * same turn.
  */
@@ -416,6 +422,7 @@ struct pipeline {
 	const struct gbm_dynamics *d;
 	struct seeds seeds;
 	struct gbm_lanes lanes;
+	vd terms[VM_GROWTH_TERMS];
 	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
 	/*
 	 * A row's load waits for a store before it to the same offset of
@@ -434,18 +441,20 @@ static inline struct step make_step(struct pipeline *p, uint64_t t,
 				    enum sink sink, int near, double *out)
 {
 	const struct gbm_dynamics *d = p->d;
-	double since = sink == SINK_GROW ? 1 : (double)t;
-
-	return (struct step){
+	struct step step = {
 		.sink = sink,
 		.near = near,
-		.drift = vd_set1(since * d->drift2),
+		.drift = vd_set1((double)t * d->drift2),
 		.vol = vd_set1(d->vol2),
 		.spot = vd_set1(d->spot),
-		.last = t > 1 ? p->growth : ones,
 		.growth = p->growth,
 		.out = out,
 	};
+
+	if (growth_degree(sink))
+		for (unsigned k = 0; k <= growth_degree(sink); k++)
+			step.terms[k] = p->terms[k];
+	return step;
 }
 
 /* Puts the lanes at the beginning of a group's streams. */
@@ -460,6 +469,27 @@ static void begin_group(struct pipeline *p, uint64_t group, int first)
 	memcpy(p->lanes.b, p->seeds.b + i, sizeof(p->lanes.b));
 	memcpy(p->lanes.c, p->seeds.c + i, sizeof(p->lanes.c));
 	p->lanes.counter = 1;
+}
+
+static void growth_terms(const struct gbm_dynamics *d, unsigned degree,
+			 vd *terms)
+{
+	double t[VM_GROWTH_TERMS];
+
+	vm_growth_terms(d->vol2, d->drift2, degree, t);
+	for (unsigned k = 0; k <= degree; k++)
+		terms[k] = vd_set1(t[k]);
+}
+
+/* Before the first prices of a group, those that add up or grow. */
+static inline void begin_prices(struct pipeline *p, enum sink sink, double *out)
+{
+	if (sink == SINK_STORE)
+		return;
+	memset(out, 0, GBM_GROUP_PATHS * sizeof(*out));
+	if (growth_degree(sink))
+		for (size_t i = 0; i < GBM_GROUP_PATHS; i += VL)
+			vd_store(p->growth + i, vd_set1(1));
 }
 
 /* What is left to do for a group whose prices are complete. */
@@ -500,6 +530,8 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 	struct pipeline p;
 
 	p.d = d;
+	if (growth_degree(sink))
+		growth_terms(d, growth_degree(sink), p.terms);
 	if (take)
 		out = p.block;
 	for (uint64_t k = 0; k < units + 2; k++) {
@@ -509,14 +541,14 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		int silent = last_only && prices_at + 1 < d->steps;
 		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
 		const double *before =
-			sums_at && sink != SINK_GROW ? p.y : NULL;
+			sums_at && !growth_degree(sink) ? p.y : NULL;
 		struct step step =
 			make_step(&p, prices_at + 1, sink, near, out);
 
 		if (with_words && words_at == 0)
 			begin_group(&p, group++, k == 0);
-		if (with_prices && prices_at == 0 && sink != SINK_STORE)
-			memset(out, 0, GBM_GROUP_PATHS * sizeof(*out));
+		if (with_prices && prices_at == 0)
+			begin_prices(&p, sink, out);
 		if (with_words && with_sums && with_prices) {
 			if (silent && before)
 				turn(&p.lanes, w_new, &none, w, p.y, p.y);
@@ -570,8 +602,11 @@ static void terminal(const struct gbm_dynamics *d, uint64_t group,
 static void average(const struct gbm_dynamics *d, uint64_t group,
 		    uint64_t n_groups, double *out, const struct gbm_take *take)
 {
-	if (always_near(d) && largest_move(d) <= VM_EXP2_SLOPE)
-		run(d, group, n_groups, SINK_GROW, 1, 0, out, 0,
+	if (always_near(d) && largest_move(d) <= VM_EXP2_QUARTER)
+		run(d, group, n_groups, SINK_GROW9, 1, 0, out, 0,
+		    GBM_GROUP_PATHS, take);
+	else if (always_near(d) && largest_move(d) <= VM_EXP2_HALF)
+		run(d, group, n_groups, SINK_GROW11, 1, 0, out, 0,
 		    GBM_GROUP_PATHS, take);
 	else if (always_near(d))
 		run(d, group, n_groups, SINK_ADD, 1, 0, out, 0, GBM_GROUP_PATHS,

@@ -11,31 +11,81 @@
 /* 1.5 * 2^52: adding it rounds to an integer, kept in the low bits. */
 #define VM_ROUND 0x1.8p52
 
-/* Beyond this |f| vm_exp2_slope() does not hold. */
-#define VM_EXP2_SLOPE 0.5
+/*
+ * Terms of 2^f = 1 + c[0] f + c[1] f^2 + .., minimax for its relative error:
+ * 5.6e-18 for |f| <= 1/2, found by Sollya's fpminimax, and
+ */
+#define VM_EXP2_HALF 0.5
+
+static const double vm_exp2_half[] = {
+	0x1.62e42fefa39efp-1,  0x1.ebfbdff82c5a5p-3,  0x1.c6b08d704a124p-5,
+	0x1.3b2ab6fb9ffafp-7,  0x1.5d87fe78a08fdp-10, 0x1.4309130f14ca6p-13,
+	0x1.ffcbfc5c18559p-17, 0x1.62bfc71b3397fp-20, 0x1.b525395b42f4fp-24,
+	0x1.e61c16c1056fp-28,  0x1.e9506e7458f2ep-32
+};
+
+/* 1.7e-17 for |f| <= 1/4: Remez's algorithm, rounding term after term. */
+#define VM_EXP2_QUARTER 0.25
+
+static const double vm_exp2_quarter[] = {
+	0x1.62e42fefa39efp-1,  0x1.ebfbdff82c469p-3,  0x1.c6b08d704a222p-5,
+	0x1.3b2ab6fc53a03p-7,  0x1.5d87fe78d4c0bp-10, 0x1.43090ae4f2526p-13,
+	0x1.ffcbefa7abaep-17,  0x1.630b77e7e055ep-20, 0x1.b5960cabceed7p-24
+};
 
 /*
- * (2^f - 1) / f: minimax for the relative error of 2^f, 5.6e-18, found by
- * Sollya's fpminimax.  As c + f (even(f^2) + f odd(f^2)): two chains of half the
- * length, and the large terms added one after the other, by one rounding each.
+ * (2^f - 1) / f for |f| <= 1/2.  As c + f (even(f^2) + f odd(f^2)): two chains of
+ * half the length, and the large terms added one after the other, by one
+ * rounding each.
  */
 static inline vd vm_exp2_slope(vd f)
 {
+	const double *c = vm_exp2_half;
 	vd f2 = vd_mul(f, f);
-	vd odd = vd_set1(0x1.e9506e7458f2ep-32);
-	vd even = vd_set1(0x1.e61c16c1056fp-28);
+	vd odd = vd_set1(c[10]), even = vd_set1(c[9]);
 	vd p;
 
-	odd = vd_fma(odd, f2, vd_set1(0x1.b525395b42f4fp-24));
-	even = vd_fma(even, f2, vd_set1(0x1.62bfc71b3397fp-20));
-	odd = vd_fma(odd, f2, vd_set1(0x1.ffcbfc5c18559p-17));
-	even = vd_fma(even, f2, vd_set1(0x1.4309130f14ca6p-13));
-	odd = vd_fma(odd, f2, vd_set1(0x1.5d87fe78a08fdp-10));
-	even = vd_fma(even, f2, vd_set1(0x1.3b2ab6fb9ffafp-7));
-	odd = vd_fma(odd, f2, vd_set1(0x1.c6b08d704a124p-5));
-	even = vd_fma(even, f2, vd_set1(0x1.ebfbdff82c5a5p-3));
+	for (unsigned k = 10; k > 2; k -= 2) {
+		odd = vd_fma(odd, f2, vd_set1(c[k - 2]));
+		even = vd_fma(even, f2, vd_set1(c[k - 3]));
+	}
 	p = vd_fma(odd, f, even);
-	return vd_fma(p, f, vd_set1(0x1.62e42fefa39efp-1));
+	return vd_fma(p, f, vd_set1(c[0]));
+}
+
+/*
+ * 2^(vol2 z + drift2) - 1 as a polynomial in z: its terms are those of 2^f times
+ * powers of vol2 and 2^drift2.  Of degree 9 where neither |vol2 z| nor |drift2|
+ * can be above VM_EXP2_QUARTER, 11 where VM_EXP2_HALF.
+ */
+#define VM_GROWTH_TERMS 12
+
+static inline void vm_growth_terms(double vol2, double drift2, unsigned degree,
+				   double *terms)
+{
+	const double *c = degree == 9 ? vm_exp2_quarter : vm_exp2_half;
+	double power;
+
+	terms[0] = vd_first(vm_exp2_slope(vd_set1(drift2))) * drift2;
+	power = 1 + terms[0];
+	for (unsigned k = 1; k <= degree; k++) {
+		power *= vol2;
+		terms[k] = c[k - 1] * power;
+	}
+}
+
+/* degree is a constant: the loop must go away. */
+static inline __attribute__((always_inline)) vd
+vm_growth(vd z, const vd *terms, unsigned degree)
+{
+	vd z2 = vd_mul(z, z);
+	vd odd = terms[degree], even = terms[degree - 1];
+
+	for (unsigned k = degree; k > 1; k -= 2) {
+		odd = vd_fma(odd, z2, terms[k - 2]);
+		even = vd_fma(even, z2, terms[k - 3]);
+	}
+	return vd_fma(odd, z, even);
 }
 
 static inline vd vm_exp2_poly(vd f)

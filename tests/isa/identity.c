@@ -100,6 +100,7 @@ int main(void)
 		{ 2, 2, 100, 0.04, 0.28 },	  /* as long as the pipeline */
 		{ 3, 3, 100, 0.04, 0.28 },
 		{ UINT64_MAX, 252, 100, -1e-4, 0.018 },
+		{ 4, 20, 100, 1e-3, 0.03 },	  /* larger steps */
 		{ 5, 1, 42, 0, 0 },		  /* no randomness */
 		{ 6, 1, 1, -50, 9 },		  /* huge volatility */
 		{ 7, 5, 1e300, 1e-9, 1e-12 },	  /* tiny steps */

@@ -214,23 +214,28 @@ START_TEST(exp2_mixed_vectors)
 END_TEST
 
 /*
- * A step of growth, g + g x slope(x), as grow_row() does it: its error relative
- * to g 2^x, in units of 2^-53.  g is next to 1, where a last place is largest
- * beside the number.
+ * A step of growth, as grow_row() does it: its error relative to
+ * g 2^(vol2 z + drift2), |z| <= most, in units of 2^-53.  g is next to 1, where a
+ * last place is largest beside the number.
  */
-static double worst_growth(double largest, unsigned n)
+static double worst_growth(double vol2, double drift2, unsigned degree,
+			   double most, unsigned n)
 {
-	double worst = 0;
+	double terms[VM_GROWTH_TERMS], worst = 0;
 
+	vm_growth_terms(vol2, drift2, degree, terms);
 	for (unsigned i = 0; i < n; i++) {
-		double x = largest * (2 * uniform() - 1);
+		double z = most * (2 * uniform() - 1);
 		double g = 1 + ldexp(uniform(), -(int)(i % 30)), got, err;
 		quad want;
 
 		if (i % 7 == 0)
-			x = ldexp(x, -(int)(i % 60));
-		want = (quad)g * Q(exp2)((quad)x);
-		got = fma(g, vm_exp2_slope(x) * x, g);
+			z = ldexp(z, -(int)(i % 60));
+		want = (quad)vol2 * (quad)z + (quad)drift2;
+		want = (quad)g * Q(exp2)(want);
+		got = degree == 9 ? vm_growth(z, terms, 9) :
+				    vm_growth(z, terms, 11);
+		got = fma(g, got, g);
 		err = (double)(Q(fabs)((quad)got - want) / want * 0x1p53);
 		if (!(err <= worst))
 			worst = err;
@@ -238,14 +243,19 @@ static double worst_growth(double largest, unsigned n)
 	return worst;
 }
 
-START_TEST(exp2_slope_of_a_step)
+START_TEST(growth_of_a_step)
 {
-	double all = worst_growth(VM_EXP2_SLOPE, 1000000);
-	/* Three standard deviations of a day, at a volatility of 40 %. */
-	double day = worst_growth(0.1, 1000000);
+	/* The largest steps of each degree, up and down. */
+	double half = worst_growth(0.037, 0.018, 11, 13, 1000000);
+	double down = worst_growth(0.02, -0.24, 11, 13, 1000000);
+	double quarter = worst_growth(0.0188, 0.005, 9, 13, 1000000);
+	/* A day, at a volatility of 20 %, within the rectangles. */
+	double day = worst_growth(0.018, 0.0002, 9, 4.2, 1000000);
 
-	ck_assert_msg(all <= 1.64 && all > 1.58, "%.4f", all);
-	ck_assert_msg(day <= 1.09 && day > 1.05, "%.4f", day);
+	ck_assert_msg(half <= 1.80 && half > 1.72, "%.4f", half);
+	ck_assert_msg(down <= 1.66 && down > 1.58, "%.4f", down);
+	ck_assert_msg(quarter <= 1.44 && quarter > 1.38, "%.4f", quarter);
+	ck_assert_msg(day <= 1.19 && day > 1.15, "%.4f", day);
 }
 END_TEST
 
@@ -312,7 +322,7 @@ int main(void)
 	tcase_add_test(t, exp2_subnormal_results);
 	tcase_add_test(t, exp2_ends_of_the_range);
 	tcase_add_test(t, exp2_mixed_vectors);
-	tcase_add_test(t, exp2_slope_of_a_step);
+	tcase_add_test(t, growth_of_a_step);
 	tcase_add_test(t, payoffs);
 	suite_add_tcase(s, t);
 	return gbm_check_main(s);
