@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/cap.h"
@@ -123,6 +124,26 @@ START_TEST(task_that_is_dying)
 	stat_is("S", 0, 0); /* its number, again in use */
 	kills(STEP "/task_0", 2);
 	ck_assert_int_eq(cap_look(c, 0, text), CAP_NOBODY);
+	free(c);
+}
+END_TEST
+
+START_TEST(task_whose_signal_is_late)
+{
+	static const struct timespec late = { 0, 30000000 };
+	struct cap_step *c = capped();
+	pid_t killer;
+
+	kills(STEP "/task_0", 1);
+	killer = fork();
+	ck_assert_int_ge(killer, 0);
+	if (killer == 0) {
+		nanosleep(&late, NULL);
+		stat_is("Z", 0, 0);
+		_exit(0);
+	}
+	ck_assert_int_eq(cap_look(c, 0, text), CAP_NOBODY);
+	ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
 	free(c);
 }
 END_TEST
@@ -406,6 +427,7 @@ int main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, child_of_a_task_that_lives);
 	tcase_add_test(tc, task_that_is_dying);
+	tcase_add_test(tc, task_whose_signal_is_late);
 	tcase_add_test(tc, directory_of_the_users);
 	tcase_add_test(tc, directory_of_no_task);
 	tcase_add_test(tc, walks_are_bounded);
