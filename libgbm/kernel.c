@@ -189,7 +189,7 @@ static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
 
 /*
  * y = before + normals of a row of words; before may be NULL, for 0.  Returns
- * rest, moved on by a row and with a bit for each normal that its rectangle does
+ * rest, moved on by a row, with a bit for each normal that its rectangle does
  * not give: it counts as 0.
  */
 FORCE_INLINE uint64_t add_row(const uint64_t *w, const double *before,
@@ -414,9 +414,9 @@ static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
 /*
  * A step of a group passes three stages: its words are drawn, their normals are
  * added to each path's sum y, and the prices 2^(vol y + drift t) go to a sink;
- * where these grow by products, y is the normals of one step.  While one step's prices are
- * made, the next one's normals and the words of the one after that are, in the
- * same turn.
+ * where these grow by products, y is the normals of one step.  While one step's
+ * prices are made, the next one's normals and the words of the one after that
+ * are, in the same turn.
  */
 struct pipeline {
 	const struct gbm_dynamics *d;
