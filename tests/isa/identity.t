@@ -33,6 +33,7 @@ build() {
     "-ffp-contract=off")
   for isa in $isas; do
     flags=$(print_make "ISA_CFLAGS_$isa")
+    [[ $4 == *clang* ]] || flags+=" $(print_make "ISA_GCC_CFLAGS_$isa")"
     # shellcheck disable=SC2086 # flags are words
     "${compile[@]}" $flags "$level" "-DGBM_KERNEL_ISA=$isa" \
       "-DGBM_VEC_HEADER=\"vec_$isa.h\"" -c libgbm/kernel.c \
