@@ -66,15 +66,20 @@ int gbm_rng_init(struct gbm_rng *rng, uint64_t seed, uint64_t stream)
 	return k ? GBM_OK : GBM_EISA;
 }
 
+/* The next row of words, to be handed out. */
+static void draw(struct gbm_rng *rng)
+{
+	struct gbm_lanes s = load(rng);
+
+	kernel(rng)->words(&s, rng->word, 1);
+	save(rng, &s);
+	rng->next = 0;
+}
+
 uint64_t gbm_rng_u64(struct gbm_rng *rng)
 {
-	if (rng->next == GBM_LANES) {
-		struct gbm_lanes s = load(rng);
-
-		kernel(rng)->words(&s, rng->word, 1);
-		save(rng, &s);
-		rng->next = 0;
-	}
+	if (rng->next == GBM_LANES)
+		draw(rng);
 	return rng->word[rng->next++];
 }
 
@@ -92,19 +97,39 @@ double gbm_rng_normal(struct gbm_rng *rng)
 	return z[0];
 }
 
+/* At most n normals of the words that are drawn; returns how many. */
+static size_t hand_out_normals(struct gbm_rng *rng, double *out, size_t n)
+{
+	double z[GBM_LANES];
+	size_t left = GBM_LANES - rng->next;
+
+	n = n < left ? n : left;
+	if (!n)
+		return 0;
+	/* All at once, since one alone costs as much. */
+	kernel(rng)->normals(rng->word, z, GBM_LANES);
+	memcpy(out, z + rng->next, n * sizeof(*out));
+	rng->next += (uint32_t)n;
+	return n;
+}
+
 void gbm_rng_fill_normal(struct gbm_rng *rng, double *out, size_t n)
 {
-	size_t rows;
+	size_t first = hand_out_normals(rng, out, n), rows;
 	struct gbm_lanes s;
 
-	for (; n && rng->next < GBM_LANES; n--)
-		*out++ = gbm_rng_normal(rng);
+	out += first;
+	n -= first;
 	rows = n / GBM_LANES;
-	s = load(rng);
-	kernel(rng)->fill(&s, out, rows);
-	out += rows * GBM_LANES;
-	n -= rows * GBM_LANES;
-	save(rng, &s);
-	for (; n; n--)
-		*out++ = gbm_rng_normal(rng);
+	if (rows) {
+		s = load(rng);
+		kernel(rng)->fill(&s, out, rows);
+		save(rng, &s);
+		out += rows * GBM_LANES;
+		n -= rows * GBM_LANES;
+	}
+	if (n) {
+		draw(rng);
+		hand_out_normals(rng, out, n);
+	}
 }
