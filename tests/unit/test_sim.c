@@ -415,7 +415,7 @@ static int european(const struct gbm_block *b, void *user, double *out)
 	const struct european *e = user;
 
 	for (size_t i = 0; i < b->n_paths; i++)
-		out[i] = e->sign ? e->discount *
+		out[i] = e->sign != 0 ? e->discount *
 					   fmax(e->sign * (last[i] - e->strike),
 						0)
 				 : last[i];
