@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # All tests of dieharder (R. G. Brown) on the words of the streams, in several
-# orders (words.c).  45 minutes of one core.  battery.c says what is a failure.
+# orders (words.c), each 8 to 15 minutes of CPU.  battery.c says what a failure is.
 #
 #   ORDERS="single paths"   only these
 #   TESTS="203 10"          only this test and ntuple, a line each
