@@ -230,12 +230,13 @@ check-slurm: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) ## Tests on a private Slur
 # Undefined behaviour traps, and libasan reports that: two runtimes in one
 # slurmstepd would not agree on where to.
 ASAN_BUILD := build-slurm-asan
-check-slurm-asan: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) ## The same, the plugin under sanitizers
+ATFORK := $(B)/tests/slurm/preload/atfork.so
+check-slurm-asan: all $(SLURM_HELPERS) $(CAMPAIGN_HELPERS) $(ATFORK) ## The same, the plugin under sanitizers
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined \
 		CFLAGS='$(CFLAGS) -fsanitize-undefined-trap-on-error' \
 		BUILD=$(ASAN_BUILD) $(ASAN_BUILD)/plugin/spank_gbm.so
 	@GBM_PLUGIN='$(CURDIR)/$(ASAN_BUILD)/plugin/spank_gbm.so' \
-		GBM_PRELOAD="$$(readlink -f "$$($(CC) \
+		GBM_PRELOAD="$(CURDIR)/$(ATFORK):$$(readlink -f "$$($(CC) \
 		-print-file-name=libasan.so)")" $(test_env) tests/run.sh slurm
 
 check-vm: ## Install packages, build, test in qemu on cgroup v2 (root)
@@ -472,6 +473,10 @@ $(B)/tests/slurm/forge: private LIBS += -lslurm \
 $(SLURM_HELPERS) $(CAMPAIGN_HELPERS): $(B)/%: $(B)/%.o $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(link_plain) -o $@ $< $(mpi_libs) $(LIBS)
+
+$(ATFORK): $(B)/%.so: $(B)/%.o $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(link_plain) -shared -o $@ $<
 
 # The benchmark.  Ours is linked as users link it.
 contenders := $(addprefix $(B)/bench/,clock gbm)

@@ -290,10 +290,11 @@ preload() {
     *) how="$loader --preload '$libraries' --argv0 \"\$0\"" ;;
     esac
     # In each script, as slurmd gives the prolog a new environment. Slurm
-    # itself leaks.
+    # itself leaks. What wraps the sanitizer's allocator comes before it.
     cat >"$dir/preload/$program" <<END
 #!/bin/sh
-export ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:log_path=$dir/reports/asan
+export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+ASAN_OPTIONS=\$ASAN_OPTIONS:handle_sigill=1:log_path=$dir/reports/asan
 exec $how $dir/real/$program "\$@"
 END
     chmod 755 "$dir/preload/$program"
