@@ -275,15 +275,23 @@ slurmd_of() {
 }
 
 # restart_slurmd NODE [SIGNAL]: ends slurmd and starts it again in its place.
-# Its namespaces outlive it through descriptors.
+# Its namespaces outlive it through descriptors. On v2 it starts in its service's
+# group, which systemd would have made anew: Slurm 24.11 puts the next jobs below
+# the group in which it starts.
 restart_slurmd() {
-  local pid net uts
+  local pid net uts service=
   pid=$(slurmd_of "$1")
   exec {net}<"/proc/$pid/ns/net" {uts}<"/proc/$pid/ns/uts" || return
   kill -s "${2:-TERM}" "$pid"
   wait_for 20 sh -c "! kill -0 $pid 2>/dev/null"
+  if cgroup_v2; then
+    service=/sys/fs/cgroup/system.slice/$1_slurmd.service
+    find "$service" -depth -type d -delete
+    mkdir "$service" || return
+  fi
   nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" \
-    bash -c "exec slurmd -D $net<&- $uts<&-" \
+    bash -c "${service:+echo 0 >$service/cgroup.procs && INVOCATION_ID=1} \
+      exec slurmd -D $net<&- $uts<&-" \
     </dev/null &>>"$GBM_CLUSTER_DIR/log/$1.out" &
   disown
   exec {net}<&- {uts}<&-
