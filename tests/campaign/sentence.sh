@@ -21,9 +21,10 @@ why() {
     echo "$job was below its 700M RAM cap \(peak [4-6][0-9.]+M, swap none\)\." \
       "The jobs of NODE together reached the 1300M that they may use:"
     ;;
-  window) # by what Slurm gives, a tenth more
+  window) # by what Slurm gives, a tenth more; there are other steps
     [ "$cap" -lt 1000 ] || more='1(0[0-9]{2}|100)(\.[0-9])?M'
-    echo "$job reached its ${cap}M RAM cap \(peak $more, swap none\)\."
+    echo "$job reached its ${cap}M RAM cap" \
+      "\(peak $more(, of which this step [0-9.]+M)?, swap none\)\."
     ;;
   *)
     echo "$job reached its ${cap}M RAM cap \(peak ${cap}M, swap none\)\."

@@ -33,6 +33,10 @@ judged "children" right "${right/task 0/a process started by task 0}" forks
 judged "the task where its children were killed" wrong "$right" forks
 judged "the rank with the largest balloon" right "${right/task 0/task 3}" balloon
 judged "a cap that was not reached" wrong "$right" two_jobs
+judged "more for a moment" right "${right/peak 1000M/peak 1090M}" window
+judged "but not more than that" wrong "${right/peak 1000M/peak 1190M}" window
+judged "a peak with other steps in it" right \
+  "${right/peak 1000M/peak 1090M, of which this step 1060M}" window
 
 run tests/campaign/rows.sh -c 200 -m 400 -g 5000 plugin \
   malloc balloon window
