@@ -24,10 +24,11 @@ timed() {
 }
 
 # One task of four on two nodes takes too much after a while; the others would
-# live on for a minute.
+# live on for a minute. A while, since the kernel may take another victim when
+# one still starts while the memory of the first is being freed.
 minute=$((60 * slow))
 one_of_four=(sh -c
-  "[ \$SLURM_PROCID != 3 ] || exec hog 200; exec sleep $minute")
+  "[ \$SLURM_PROCID != 3 ] || { sleep 2; exec hog 200; }; exec sleep $minute")
 
 nothing_left() {
   ! pgrep -f "^sleep $minute\$" >/dev/null
