@@ -72,7 +72,7 @@ pack() {
     printf '%q ' "$@"
     echo ')'
   } >"$dir/job" &&
-    tar -cf "$file" -C "$top" tests slurm-config -C "$dir" job &&
+    tar -cf "$file" -C "$top" examples slurm-config tests -C "$dir" job &&
     tar -rf "$file" --transform='flags=r;s,^,build/,' -C "$build" \
       --exclude='*.[ado]' "${parts[@]}"
 }
