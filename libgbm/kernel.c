@@ -37,10 +37,10 @@
 #define SEED_VECS   4
 
 /* One round of Threefry2x64 on all vectors; the rotation is a constant. */
-#define ROUND(rotation)                                                  \
-	for (size_t v = 0; v < SEED_VECS; v++) {                         \
-		x0[v] = vu_add(x0[v], x1[v]);                            \
-		x1[v] = vu_xor(vu_rotl(x1[v], rotation), x0[v]);         \
+#define ROUND(rotation)                                                        \
+	for (size_t v = 0; v < SEED_VECS; v++) {                               \
+		x0[v] = vu_add(x0[v], x1[v]);                                  \
+		x1[v] = vu_xor(vu_rotl(x1[v], rotation), x0[v]);               \
 	}
 
 /*
@@ -193,7 +193,7 @@ static inline void normal_factors(const uint64_t *w, vd *x2, vd *u)
  * not give: it counts as 0.
  */
 FORCE_INLINE uint64_t add_row(const uint64_t *w, const double *before,
-			       double *y, uint64_t rest)
+			      double *y, uint64_t rest)
 {
 	vm is_rest[LANE_VECS];
 
@@ -260,6 +260,7 @@ static void exp2_n(const double *x, double *out, size_t n)
 enum sink {
 	SINK_NONE,  /* not needed */
 	SINK_STORE, /* out[i] = S */
+	SINK_VALUE, /* out[i] = max(slope S / spot + offset, 0) */
 	SINK_ADD,   /* out[i] += S / spot */
 	/* The same, each S / spot being made of the last one: */
 	SINK_GROW9, /* by a polynomial of degree 9, */
@@ -271,7 +272,6 @@ FORCE_INLINE unsigned growth_degree(enum sink sink)
 {
 	return sink == SINK_GROW9 ? 9 : sink == SINK_GROW11 ? 11 : 0;
 }
-
 
 /* The largest exponent of 2 that a step of a path can have, up or down. */
 static double largest_move(const struct gbm_dynamics *d)
@@ -290,8 +290,9 @@ struct step {
 	enum sink sink;
 	int near; /* always_near() */
 	vd drift, vol, spot;
+	vd slope, offset;
 	vd terms[VM_GROWTH_TERMS];
-	double *growth;		/* S / spot */
+	double *growth; /* S / spot */
 	double *out;
 };
 
@@ -301,8 +302,12 @@ FORCE_INLINE void exp2_row(const struct step *s, const vd *x, int far,
 	for (size_t v = 0; v < LANE_VECS; v++) {
 		vd e = far ? vm_exp2_far(x[v]) : vm_exp2_near(x[v]);
 
-		e = s->sink == SINK_ADD ? vd_add(vd_load(out + v * VL), e)
-					: vd_mul(s->spot, e);
+		if (s->sink == SINK_VALUE)
+			e = vd_max(vd_fma(s->slope, e, s->offset), vd_set1(0));
+		else if (s->sink == SINK_ADD)
+			e = vd_add(vd_load(out + v * VL), e);
+		else
+			e = vd_mul(s->spot, e);
 		vd_store(out + v * VL, e);
 	}
 }
@@ -420,6 +425,7 @@ static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
  */
 struct pipeline {
 	const struct gbm_dynamics *d;
+	const struct gbm_take *take;
 	struct seeds seeds;
 	struct gbm_lanes lanes;
 	vd terms[VM_GROWTH_TERMS];
@@ -436,25 +442,29 @@ struct pipeline {
 	ALIGNED double block[GBM_BLOCK_PATHS]; /* to be taken */
 };
 
-/* Of step t. */
-static inline struct step make_step(struct pipeline *p, uint64_t t,
-				    enum sink sink, int near, double *out)
+/*
+ * Of step t.  One by one, since a compiler would set and copy also what the
+ * sink has no use for.
+ */
+static inline void make_step(struct step *step, struct pipeline *p, uint64_t t,
+			     enum sink sink, int near, double *out)
 {
 	const struct gbm_dynamics *d = p->d;
-	struct step step = {
-		.sink = sink,
-		.near = near,
-		.drift = vd_set1((double)t * d->drift2),
-		.vol = vd_set1(d->vol2),
-		.spot = vd_set1(d->spot),
-		.growth = p->growth,
-		.out = out,
-	};
 
+	step->sink = sink;
+	step->near = near;
+	step->drift = vd_set1((double)t * d->drift2);
+	step->vol = vd_set1(d->vol2);
+	step->spot = vd_set1(d->spot);
+	step->growth = p->growth;
+	step->out = out;
+	if (sink == SINK_VALUE) {
+		step->slope = vd_set1(p->take->slope);
+		step->offset = vd_set1(p->take->offset);
+	}
 	if (growth_degree(sink))
 		for (unsigned k = 0; k <= growth_degree(sink); k++)
-			step.terms[k] = p->terms[k];
-	return step;
+			step->terms[k] = p->terms[k];
 }
 
 /* Puts the lanes at the beginning of a group's streams. */
@@ -484,7 +494,7 @@ static void growth_terms(const struct gbm_dynamics *d, unsigned degree,
 /* Before the first prices of a group, those that add up or grow. */
 static inline void begin_prices(struct pipeline *p, enum sink sink, double *out)
 {
-	if (sink == SINK_STORE)
+	if (sink == SINK_STORE || sink == SINK_VALUE)
 		return;
 	memset(out, 0, GBM_GROUP_PATHS * sizeof(*out));
 	if (growth_degree(sink))
@@ -498,7 +508,7 @@ static inline void end_group(const struct gbm_dynamics *d, enum sink sink,
 {
 	double share = 1, scale = d->spot / (double)d->steps;
 
-	if (sink == SINK_STORE)
+	if (sink == SINK_STORE || sink == SINK_VALUE)
 		return;
 	/* Of a tiny spot the division would leave few bits. */
 	if (scale < DBL_MIN) {
@@ -530,6 +540,7 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 	struct pipeline p;
 
 	p.d = d;
+	p.take = take;
 	if (growth_degree(sink))
 		growth_terms(d, growth_degree(sink), p.terms);
 	if (take)
@@ -542,9 +553,9 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 		uint64_t *w_new = p.w[k % 2], *w = p.w[(k + 1) % 2];
 		const double *before =
 			sums_at && !growth_degree(sink) ? p.y : NULL;
-		struct step step =
-			make_step(&p, prices_at + 1, sink, near, out);
+		struct step step;
 
+		make_step(&step, &p, prices_at + 1, sink, near, out);
 		if (with_words && words_at == 0)
 			begin_group(&p, group++, k == 0);
 		if (with_prices && prices_at == 0)
@@ -599,6 +610,22 @@ static void terminal(const struct gbm_dynamics *d, uint64_t group,
 		    GBM_GROUP_PATHS, take);
 }
 
+static int is_normal(double x)
+{
+	return isfinite(x) && fabs(x) >= DBL_MIN;
+}
+
+static int value(const struct gbm_dynamics *d, uint64_t group,
+		 uint64_t n_groups, const struct gbm_take *take)
+{
+	if (!always_near(d) || !is_normal(take->slope) ||
+	    (take->offset != 0 && !is_normal(take->offset)))
+		return 0;
+	run(d, group, n_groups, SINK_VALUE, 1, 1, NULL, 0, GBM_GROUP_PATHS,
+	    take);
+	return 1;
+}
+
 static void average(const struct gbm_dynamics *d, uint64_t group,
 		    uint64_t n_groups, double *out, const struct gbm_take *take)
 {
@@ -625,8 +652,9 @@ static void some_rows(const struct gbm_dynamics *d, uint64_t group, size_t row,
 	p.d = d;
 	begin_group(&p, group, 1);
 	for (uint64_t t = 1; t <= d->steps; t++) {
-		const struct step step = make_step(&p, t, SINK_STORE, 0, out);
+		struct step step;
 
+		make_step(&step, &p, t, SINK_STORE, 0, out);
 		words(&p.lanes, p.w[0], GBM_ROWS);
 		sums(p.w[0], t > 1 ? p.y : NULL, p.y);
 		for (size_t r = 0; r < n_rows; r++)
@@ -770,6 +798,7 @@ const struct gbm_kernel CAT(gbm_kernel_, GBM_KERNEL_ISA) = {
 	.fill = fill,
 	.exp2 = exp2_n,
 	.terminal = terminal,
+	.value = value,
 	.average = average,
 	.paths = paths,
 	.payoff = payoff,

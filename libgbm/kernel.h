@@ -52,6 +52,7 @@ struct gbm_moments {
 struct gbm_take {
 	void (*fn)(void *user, double *values, size_t n);
 	void *user;
+	double slope, offset; /* of gbm_kernel.value */
 };
 
 /*
@@ -92,6 +93,14 @@ struct gbm_kernel {
 	void (*terminal)(const struct gbm_dynamics *d, uint64_t group,
 			 uint64_t n_groups, double *out,
 			 const struct gbm_take *take);
+
+	/*
+	 * max(slope S(T) / S(0) + offset, 0), likewise, for take only.  Returns
+	 * 0, and does nothing, where overflow or underflow may make that less
+	 * exact than by way of S(T), else 1.
+	 */
+	int (*value)(const struct gbm_dynamics *d, uint64_t group,
+		     uint64_t n_groups, const struct gbm_take *take);
 
 	/* The mean of S over the steps 1..steps, likewise. */
 	void (*average)(const struct gbm_dynamics *d, uint64_t group,

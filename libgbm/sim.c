@@ -55,6 +55,7 @@ struct builtin {
 	const struct gbm_plan *plan;
 	struct gbm_stats *stats;
 	size_t left; /* paths of the item: its last group may be cut */
+	int is_paid; /* what the kernel gives needs no payoff any more */
 };
 
 static void take_block(void *user, double *values, size_t n)
@@ -66,7 +67,7 @@ static void take_block(void *user, double *values, size_t n)
 	if (n > b->left)
 		n = b->left;
 	b->left -= n;
-	if (f->payoff != GBM_TERMINAL)
+	if (!b->is_paid)
 		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
 				     plan->discount);
 	gbm_stats_add_block(b->stats, plan->kernel, values, n);
@@ -76,17 +77,26 @@ static void take_block(void *user, double *values, size_t n)
 static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 			struct worker *w)
 {
-	struct builtin b = { plan, &w->stats, n };
-	const struct gbm_take take = { take_block, &b };
+	const struct gbm_kernel *kernel = plan->kernel;
+	const struct gbm_functional *f = &plan->functional;
+	double scale = is_call(f) ? plan->discount : -plan->discount;
+	struct builtin b = { plan, &w->stats, n, f->payoff == GBM_TERMINAL };
+	struct gbm_take take = { take_block, &b, scale * plan->dynamics.spot,
+				 -scale * f->strike };
 	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
 
 	first /= GBM_GROUP_PATHS;
-	if (is_asian(&plan->functional))
-		plan->kernel->average(&plan->dynamics, first, groups, NULL,
-				      &take);
-	else
-		plan->kernel->terminal(&plan->dynamics, first, groups, NULL,
-				       &take);
+	if (is_asian(f)) {
+		kernel->average(&plan->dynamics, first, groups, NULL, &take);
+		return;
+	}
+	if (!b.is_paid) {
+		b.is_paid = 1;
+		if (kernel->value(&plan->dynamics, first, groups, &take))
+			return;
+		b.is_paid = 0;
+	}
+	kernel->terminal(&plan->dynamics, first, groups, NULL, &take);
 }
 
 /* The callback's values of n paths; returns its code. */
@@ -102,8 +112,8 @@ static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 	int code;
 
 	for (uint64_t i = 0; i < n; i += plan->chunk.paths) {
-		uint64_t m = n - i < plan->chunk.paths ? n - i :
-							 plan->chunk.paths;
+		uint64_t m =
+			n - i < plan->chunk.paths ? n - i : plan->chunk.paths;
 
 		gbm_plan_paths(plan, first + i, m, w->paths, block.stride);
 		block.first_path = first + i;

@@ -131,7 +131,10 @@ struct gbm_block {
 typedef int gbm_functional_fn(const struct gbm_block *block, void *user,
 			      double *out);
 
-/* Built-in functionals; A is the mean of S over the steps 1..steps. */
+/*
+ * Built-in functionals; A is the mean of S over the steps 1..steps.  They are not
+ * made of rounded prices: a callback's of the same formula has other last bits.
+ */
 enum gbm_payoff {
 	GBM_TERMINAL = 0, /* S(T), not discounted */
 	GBM_CALL,	  /* exp(-rate T) max(S(T) - strike, 0) */
