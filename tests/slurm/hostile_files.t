@@ -200,7 +200,7 @@ umount "$notes/node01"
 ok "a disk without inodes" full size=1M,nr_inodes=2
 capped_job
 unlike "a disk without inodes: no step runs without its cap" \
-  "$(grep -v " step $(mb 128) with-swap $(mb 128) " <<<"$out")" '^node01'
+  "$(grep -vE " step $(mb 128) with-swap $(mb 128)( |\$)" <<<"$out")" '^node01'
 run "${as_user[@]}" sbatch --wait --chdir="$work" --output=out -w node01 \
   --gbm-mem-cap=128M job
 ok "a disk without inodes: a batch job fails" [ $status -ne 0 ]
