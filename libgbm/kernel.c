@@ -212,14 +212,22 @@ FORCE_INLINE uint64_t add_row(const uint64_t *w, const double *before,
 /* Rows that fit in such bits. */
 #define REST_ROWS (64 / GBM_LANES)
 
-/* Adds the normals that were left; bit 0 stands for w[0]. */
-static inline void add_rest(uint64_t rest, const uint64_t *w, double *y)
+/*
+ * Adds the normals that were left; bit 0 stands for w[0].  Returns whether one
+ * of them is beyond GBM_NORMAL_BODY.
+ */
+static inline int add_rest(uint64_t rest, const uint64_t *w, double *y)
 {
+	int beyond = 0;
+
 	for (; rest; rest &= rest - 1) {
 		int i = __builtin_ctzll(rest);
+		double z = gbm_normal_rest(w[i]);
 
-		y[i] += gbm_normal_rest(w[i]);
+		y[i] += z;
+		beyond |= fabs(z) > GBM_NORMAL_BODY;
 	}
+	return beyond;
 }
 
 /*
@@ -227,17 +235,23 @@ static inline void add_rest(uint64_t rest, const uint64_t *w, double *y)
  * Outside of the loops over the rows, since a mispredicted branch empties the
  * core.
  */
-static inline void add_rests(const uint64_t *rest, const uint64_t *w, double *y)
+static inline int add_rests(const uint64_t *rest, const uint64_t *w, double *y)
 {
+	int beyond = 0;
+
 	for (size_t row = 0; row < GBM_ROWS; row += REST_ROWS) {
 		size_t i = row * GBM_LANES;
 
-		add_rest(rest[row + REST_ROWS - 1], w + i, y + i);
+		beyond |= add_rest(rest[row + REST_ROWS - 1], w + i, y + i);
 	}
+	return beyond;
 }
 
-/* y = before + normals of the words of a group; before may be NULL. */
-FORCE_INLINE void sums(const uint64_t *w, const double *before, double *y)
+/*
+ * y = before + normals of the words of a group; before may be NULL.  Returns
+ * what add_rest() does.
+ */
+FORCE_INLINE int sums(const uint64_t *w, const double *before, double *y)
 {
 	uint64_t rest[GBM_ROWS], bits = 0;
 
@@ -247,7 +261,7 @@ FORCE_INLINE void sums(const uint64_t *w, const double *before, double *y)
 		rest[row] = bits =
 			add_row(w + i, before ? before + i : NULL, y + i, bits);
 	}
-	add_rests(rest, w, y);
+	return add_rests(rest, w, y);
 }
 
 static void exp2_n(const double *x, double *out, size_t n)
@@ -263,14 +277,18 @@ enum sink {
 	SINK_VALUE, /* out[i] = max(slope S / spot + offset, 0) */
 	SINK_ADD,   /* out[i] += S / spot */
 	/* The same, each S / spot being made of the last one: */
-	SINK_GROW9, /* by a polynomial of degree 9, */
+	SINK_GROW7, /* by a polynomial of degree 7, */
+	SINK_GROW9, /* 9, */
 	SINK_GROW11 /* and 11 */
 };
 
 /* Degree of a step's growth as a polynomial in its normal, or 0. */
 FORCE_INLINE unsigned growth_degree(enum sink sink)
 {
-	return sink == SINK_GROW9 ? 9 : sink == SINK_GROW11 ? 11 : 0;
+	return sink == SINK_GROW7    ? 7
+	       : sink == SINK_GROW9  ? 9
+	       : sink == SINK_GROW11 ? 11
+				     : 0;
 }
 
 /* The largest exponent of 2 that a step of a path can have, up or down. */
@@ -312,17 +330,25 @@ FORCE_INLINE void exp2_row(const struct step *s, const vd *x, int far,
 	}
 }
 
+/* Vectors that grow together. */
+#define GROW_VECS (LANE_VECS < VM_GROWTH_VECS ? LANE_VECS : VM_GROWTH_VECS)
+
 /* g 2^x as g + g (2^x - 1), the larger part of which is exact. */
 FORCE_INLINE void grow_row(const struct step *s, const double *z, size_t i)
 {
-	for (size_t v = 0; v < LANE_VECS; v++, i += VL) {
-		vd g = vd_load(s->growth + i);
-		vd more = vm_growth(vd_load(z + i), s->terms,
-				    growth_degree(s->sink));
+	for (size_t v = 0; v < LANE_VECS; v += GROW_VECS) {
+		vd x[GROW_VECS], more[GROW_VECS];
 
-		g = vd_fma(g, more, g);
-		vd_store(s->growth + i, g);
-		vd_store(s->out + i, vd_add(vd_load(s->out + i), g));
+		for (size_t j = 0; j < GROW_VECS; j++)
+			x[j] = vd_load(z + i + j * VL);
+		vm_growth(x, s->terms, growth_degree(s->sink), GROW_VECS, more);
+		for (size_t j = 0; j < GROW_VECS; j++, i += VL) {
+			vd g = vd_load(s->growth + i);
+
+			g = vd_fma(g, more[j], g);
+			vd_store(s->growth + i, g);
+			vd_store(s->out + i, vd_add(vd_load(s->out + i), g));
+		}
 	}
 }
 
@@ -360,11 +386,11 @@ static inline void prices(const struct step *s, const double *y)
 /*
  * The next group's words to w_new, prices of the sums in y, and then in their
  * place sums of the words w.  In one loop: they depend on each other in
- * nothing, and load different parts of a core.
+ * nothing, and load different parts of a core.  Returns what sums() does.
  */
-FORCE_INLINE void turn(struct gbm_lanes *lanes, uint64_t *w_new,
-		       const struct step *step, const uint64_t *w,
-		       const double *before, double *y)
+FORCE_INLINE int turn(struct gbm_lanes *lanes, uint64_t *w_new,
+		      const struct step *step, const uint64_t *w,
+		      const double *before, double *y)
 {
 	uint64_t rest[GBM_ROWS], bits = 0;
 	struct sfc64 s;
@@ -379,7 +405,7 @@ FORCE_INLINE void turn(struct gbm_lanes *lanes, uint64_t *w_new,
 			add_row(w + i, before ? before + i : NULL, y + i, bits);
 	}
 	sfc64_save(&s, lanes, GBM_ROWS);
-	add_rests(rest, w, y);
+	return add_rests(rest, w, y);
 }
 
 static void normals(const uint64_t *w, double *z, size_t n)
@@ -429,6 +455,8 @@ struct pipeline {
 	struct seeds seeds;
 	struct gbm_lanes lanes;
 	vd terms[VM_GROWTH_TERMS];
+	/* Where SINK_GROW7 leaves a step to SINK_GROW9. */
+	vd more_terms[VM_GROWTH_TERMS];
 	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
 	/*
 	 * A row's load waits for a store before it to the same offset of
@@ -465,6 +493,22 @@ static inline void make_step(struct step *step, struct pipeline *p, uint64_t t,
 	if (growth_degree(sink))
 		for (unsigned k = 0; k <= growth_degree(sink); k++)
 			step->terms[k] = p->terms[k];
+}
+
+/*
+ * A step whose normals are not all within GBM_NORMAL_BODY, one in 145.  Not
+ * inlined, as it would crowd the loops of the others.
+ */
+static __attribute__((noinline)) void grow_more(struct pipeline *p, double *out)
+{
+	struct step step;
+
+	step.sink = SINK_GROW9;
+	step.growth = p->growth;
+	step.out = out;
+	for (unsigned k = 0; k <= growth_degree(step.sink); k++)
+		step.terms[k] = p->more_terms[k];
+	prices(&step, p->y);
 }
 
 /* Puts the lanes at the beginning of a group's streams. */
@@ -537,12 +581,15 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 	const struct step none = { .sink = SINK_NONE };
 	/* The step that each stage is at, from 0. */
 	uint64_t words_at = 0, sums_at = 0, prices_at = 0;
+	int beyond = 0; /* a normal of the sums, which are of one step then */
 	struct pipeline p;
 
 	p.d = d;
 	p.take = take;
 	if (growth_degree(sink))
 		growth_terms(d, growth_degree(sink), p.terms);
+	if (sink == SINK_GROW7)
+		growth_terms(d, 9, p.more_terms);
 	if (take)
 		out = p.block;
 	for (uint64_t k = 0; k < units + 2; k++) {
@@ -560,22 +607,30 @@ FORCE_INLINE void run(const struct gbm_dynamics *d, uint64_t group,
 			begin_group(&p, group++, k == 0);
 		if (with_prices && prices_at == 0)
 			begin_prices(&p, sink, out);
+		if (sink == SINK_GROW7 && with_prices && beyond) {
+			grow_more(&p, out);
+			silent = 1;
+		}
 		if (with_words && with_sums && with_prices) {
 			if (silent && before)
-				turn(&p.lanes, w_new, &none, w, p.y, p.y);
+				beyond = turn(&p.lanes, w_new, &none, w, p.y,
+					      p.y);
 			else if (silent)
-				turn(&p.lanes, w_new, &none, w, NULL, p.y);
+				beyond = turn(&p.lanes, w_new, &none, w, NULL,
+					      p.y);
 			else if (before)
-				turn(&p.lanes, w_new, &step, w, p.y, p.y);
+				beyond = turn(&p.lanes, w_new, &step, w, p.y,
+					      p.y);
 			else
-				turn(&p.lanes, w_new, &step, w, NULL, p.y);
+				beyond = turn(&p.lanes, w_new, &step, w, NULL,
+					      p.y);
 		} else {
 			if (with_words)
 				words(&p.lanes, w_new, GBM_ROWS);
 			if (with_prices && !silent)
 				prices(&step, p.y);
 			if (with_sums)
-				sums(w, before, p.y);
+				beyond = sums(w, before, p.y);
 		}
 		if (with_words && ++words_at == d->steps)
 			words_at = 0;
@@ -629,7 +684,13 @@ static int value(const struct gbm_dynamics *d, uint64_t group,
 static void average(const struct gbm_dynamics *d, uint64_t group,
 		    uint64_t n_groups, double *out, const struct gbm_take *take)
 {
-	if (always_near(d) && largest_move(d) <= VM_EXP2_QUARTER)
+	double usual = fabs(d->drift2) + GBM_NORMAL_BODY * fabs(d->vol2);
+
+	if (always_near(d) && usual <= VM_EXP2_SMALL &&
+	    largest_move(d) <= VM_EXP2_QUARTER)
+		run(d, group, n_groups, SINK_GROW7, 1, 0, out, 0,
+		    GBM_GROUP_PATHS, take);
+	else if (always_near(d) && largest_move(d) <= VM_EXP2_QUARTER)
 		run(d, group, n_groups, SINK_GROW9, 1, 0, out, 0,
 		    GBM_GROUP_PATHS, take);
 	else if (always_near(d) && largest_move(d) <= VM_EXP2_HALF)

@@ -25,6 +25,9 @@
 /* No normal is further from 0: see gbm_normal_tail(). */
 #define GBM_NORMAL_MOST 13.0
 
+/* But in the tail, one in 37,000, none is further than this. */
+#define GBM_NORMAL_BODY 4.21
+
 /* ln x for 0 < x <= 1, normal: 2 atanh((m - 1) / (m + 1)) + e ln 2. */
 static inline double gbm_log(double x)
 {

@@ -38,7 +38,7 @@ static const struct exact_case {
 	double last, path, mean, value;
 } cases[] = {
 	{ "one step", 100, 0.05, 0.2, 1, 1, 1.16, 1.16, 1.16, 1.13 },
-	{ "days", 100, 0.05, 0.2, 1, 252, 2.31, 3.37, 15.65, 3.51 },
+	{ "days", 100, 0.05, 0.2, 1, 252, 2.31, 3.37, 16.22, 3.51 },
 	{ "months", 100, 0.05, 0.2, 1, 12, 1.70, 1.70, 2.76, 1.16 },
 	{ "three years of days", 7, -0.1, 0.35, 3, 756, 17.55, 23.83, 26.54,
 	  13.72 },
@@ -56,7 +56,7 @@ static const struct exact_case {
 	{ "huge spot", 1e306, 0.05, 0.9, 2, 100, 16.46, 16.71, 7.57, 12.00 },
 	{ "100,000 steps", 100, 0.05, 0.2, 1, 100000, 32.78, -1, 117.80, -1 },
 	{ "100,000 steps of a short time", 100, 0.05, 0.2, 0.1, 100000, 13.35,
-	  -1, 132.05, 12.42 },
+	  -1, 117.77, 12.42 },
 };
 
 /* The exact normal of a word, to the rounding of the rare ones. */
