@@ -422,9 +422,17 @@ static void normals(const uint64_t *w, double *z, size_t n)
 	}
 }
 
+/* A load waits for a store before it to the same offset of another such page.
+ */
+#define PAGE 4096
+
 static void fill(struct gbm_lanes *lanes, double *z, size_t rows)
 {
-	ALIGNED uint64_t w[2][GBM_GROUP_PATHS]; /* taken in turns */
+	typedef uint64_t group_words[GBM_GROUP_PATHS];
+	ALIGNED char room[PAGE + 2 * sizeof(group_words)];
+	/* Words lie a quarter of a page beyond the normals made of them. */
+	size_t shift = ((uintptr_t)z + PAGE / 4 - (uintptr_t)room) % PAGE;
+	group_words *w = (group_words *)(room + shift / 64 * 64); /* in turns */
 	const struct step none = { .sink = SINK_NONE };
 	size_t k = 0;
 
