@@ -64,8 +64,8 @@ srun limits
 EOF
 batch <"$work/lines"
 is "all three as lines of the script" \
-  "$(anywhere "$out" | sed 's/ swappiness.*//')" \
-  "job $(mb 128) step $(mb 128) with-swap $(mb 192)"
+  "$(anywhere "$out" | sed '/^gbm: --gbm-swap=/d; s/ swappiness.*//')" \
+  "job $(mb 128) step $(mb 128) with-swap $(mb "$(with_swap 128 64)")"
 SLURM_GBM_SWAP=none SLURM_GBM_MEM_REPORT=summary batch <"$work/lines"
 is "before which the variables count" "$(limits_of "$out")" \
   "$(capped 128 128)"
