@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Running a plan: items of whole blocks, shared out to threads. */
-#define _GNU_SOURCE
 #include <stdlib.h>
-#include <time.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "libgbm/plan.h"
+#include "libgbm/share.h"
 #include "libgbm/stats.h"
-
-/* Least time between two calls of the progress function. */
-#define PROGRESS_SECONDS 0.1
 
 /* What a thread works with. */
 struct worker {
@@ -23,22 +16,8 @@ struct worker {
 /* What the threads of a run share. */
 struct run {
 	const struct gbm_plan *plan;
-	uint64_t first, n;
-	uint64_t next; /* the first item that no thread has taken */
-	uint64_t done; /* paths */
-	int stop;
-	int code;	    /* a callback's non-zero return */
-	uint64_t code_item; /* the least item that returned one */
-	double last_report; /* seconds; of the thread that reports */
+	struct worker *workers;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int is_call(const struct gbm_functional *f)
 {
@@ -145,98 +124,11 @@ static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 	return 0;
 }
 
-static void stop_with(struct run *r, uint64_t item, int code)
+static int run_share(void *user, unsigned thread, uint64_t first, uint64_t n)
 {
-#ifdef _OPENMP
-#pragma omp critical(gbm_stop)
-#endif
-	{
-		if (!r->code || item < r->code_item) {
-			r->code = code;
-			r->code_item = item;
-		}
-#ifdef _OPENMP
-#pragma omp atomic write
-#endif
-		r->stop = 1;
-	}
-}
+	struct run *r = user;
 
-static int stopped(struct run *r)
-{
-	int stop;
-
-#ifdef _OPENMP
-#pragma omp atomic read
-#endif
-	stop = r->stop;
-	return stop;
-}
-
-/*
- * The next item to work on.  A worksharing loop could not be left before its
- * end, which for many paths is too far away for a run that was stopped.
- */
-static uint64_t take_item(struct run *r)
-{
-	uint64_t k;
-
-#ifdef _OPENMP
-#pragma omp atomic capture
-#endif
-	k = r->next++;
-	return k;
-}
-
-/* Counts an item; the calling thread reports now and then. */
-static void item_done(struct run *r, unsigned thread, uint64_t n)
-{
-	const struct gbm_plan *plan = r->plan;
-	uint64_t done;
-	int code;
-
-#ifdef _OPENMP
-#pragma omp atomic capture
-#endif
-	done = r->done += n;
-	if (thread != 0 || !plan->progress ||
-	    now() - r->last_report < PROGRESS_SECONDS)
-		return;
-	r->last_report = now();
-	code = plan->progress(plan->progress_user, done, r->n);
-	if (code)
-		stop_with(r, UINT64_MAX, code);
-}
-
-static void run_items(struct run *r, struct worker *workers, unsigned threads)
-{
-	const struct gbm_plan *plan = r->plan;
-	uint64_t size = plan->chunk.item;
-	uint64_t items = (r->n + size - 1) / size;
-
-	(void)threads;
-#ifdef _OPENMP
-#pragma omp parallel num_threads(threads)
-#endif
-	{
-		unsigned id = 0;
-		uint64_t k;
-
-#ifdef _OPENMP
-		id = (unsigned)omp_get_thread_num();
-#endif
-		while (!stopped(r) && (k = take_item(r)) < items) {
-			uint64_t n = k + 1 < items ? size : r->n - k * size;
-			int code;
-
-			code = run_item(plan, r->first + k * size, n,
-					workers + id);
-			if (code)
-				stop_with(r, k, code);
-			else
-				item_done(r, id, n);
-		}
-	}
+	return run_item(r->plan, first, n, r->workers + thread);
 }
 
 static void free_workers(struct worker *workers, unsigned n)
@@ -274,10 +166,12 @@ static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
 int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 		  uint64_t n_paths, struct gbm_stats *stats, int *user_code)
 {
-	struct run r = { .plan = plan, .first = first_path, .n = n_paths };
-	struct worker *workers;
+	struct run r = { .plan = plan };
+	struct gbm_share share = {
+		plan, first_path, n_paths, 0, run_share, &r
+	};
 	unsigned threads;
-	uint64_t items;
+	int status, code;
 
 	if (user_code)
 		*user_code = 0;
@@ -289,20 +183,19 @@ int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 		return GBM_EINVAL;
 	if (!n_paths)
 		return GBM_OK;
-	items = (n_paths + plan->chunk.item - 1) / plan->chunk.item;
-	threads = items < plan->threads ? (unsigned)items : plan->threads;
-	workers = make_workers(plan, threads);
-	if (!workers)
+	share.item = plan->chunk.item;
+	threads = gbm_share_threads(&share);
+	r.workers = make_workers(plan, threads);
+	if (!r.workers)
 		return GBM_ENOMEM;
-	r.last_report = now();
-	run_items(&r, workers, threads);
-	if (!r.stop)
+	status = gbm_share_run(&share, &code);
+	if (status == GBM_OK)
 		for (unsigned i = 0; i < threads; i++)
-			gbm_stats_merge(stats, &workers[i].stats);
-	free_workers(workers, threads);
+			gbm_stats_merge(stats, &r.workers[i].stats);
+	free_workers(r.workers, threads);
 	if (user_code)
-		*user_code = r.code;
-	return r.stop ? GBM_ECANCELED : GBM_OK;
+		*user_code = code;
+	return status;
 }
 
 int gbm_run(const struct gbm_plan *plan, struct gbm_result *result)
