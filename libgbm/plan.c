@@ -171,6 +171,7 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 				     "a plan of %zu bytes could not be "
 				     "allocated",
 				     sizeof(*p));
+	p->model = *model;
 	gbm_model_dynamics(model, o->seed, &p->dynamics);
 	p->has_functional = functional != NULL;
 	if (functional)

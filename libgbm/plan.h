@@ -2,7 +2,7 @@
 #ifndef GBM_PLAN_H
 #define GBM_PLAN_H
 
-/* A plan's inside, for those who run it: sim.c and stream.c. */
+/* A plan's inside, for those who run it. */
 
 #include <gbm-mc/gbm.h>
 
@@ -10,6 +10,7 @@
 #include "libgbm/kernel.h"
 
 struct gbm_plan {
+	struct gbm_model model;
 	struct gbm_dynamics dynamics;
 	struct gbm_functional functional;
 	int has_functional;

@@ -32,6 +32,12 @@ const char *gbm_strerror(int status)
 		return "no closed form exists for this functional";
 	case GBM_EMPI:
 		return "an MPI call failed";
+	case GBM_ECREATE:
+		return "a file could not be made";
+	case GBM_EIO:
+		return "a file could not be read or written";
+	case GBM_EDAMAGED:
+		return "a file is not what its manifest says";
 	default:
 		return status > 0 ? "success" : "unknown status";
 	}

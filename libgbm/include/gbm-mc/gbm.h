@@ -61,7 +61,10 @@ enum gbm_status {
 	GBM_EISA = -4,	    /* GBM_ISA names no instruction set of this CPU */
 	GBM_EFORMAT = -5,   /* packed statistics are damaged or foreign */
 	GBM_ENOREF = -6,    /* no closed form exists for this functional */
-	GBM_EMPI = -7	    /* an MPI call failed */
+	GBM_EMPI = -7,	    /* an MPI call failed */
+	GBM_ECREATE = -8,   /* a file could not be made: nothing was run */
+	GBM_EIO = -9,	    /* a file could not be read or written */
+	GBM_EDAMAGED = -10  /* a file is not what its manifest says */
 };
 
 /*

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_MC_SAMPLES_H
+#define GBM_MC_SAMPLES_H
+
+/*
+ * Simulated prices on disk: one file in NumPy's format (.npy), written in
+ * memory that does not grow with it, by any number of threads and processes,
+ * with the same bytes for any of these; and beside it a manifest in JSON, by
+ * the same name and ".json", which says how to make the file again.
+ *
+ * Rows are in path order.  Each process writes whole cells of the file, of
+ * GBM_SAMPLES_CELL bytes, which begin with rows of its own: no page of memory
+ * is written by two of them, as NFS needs it.  Where a cell goes on into the
+ * next process' rows, these few are simulated by both.
+ *
+ * What is written leaves the page cache at once (sync_file_range(2) and
+ * posix_fadvise(2); fdatasync(2) on NFS): it counts against a memory cgroup.
+ *
+ * numpy.load(file, mmap_mode="r") reads it.
+ */
+
+#include <gbm-mc/gbm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+#define GBM_SAMPLES_CELL 65536
+
+enum gbm_save {
+	GBM_SAVE_TERMINAL = 0, /* S(T): shape (n,) */
+	GBM_SAVE_PATHS	       /* S(0) .. S(T): shape (n, steps + 1) */
+};
+
+enum gbm_dtype {
+	GBM_F8 = 0, /* double precision */
+	GBM_F4	    /* rounded to single precision */
+};
+
+struct gbm_samples_options {
+	size_t size; /* sizeof(struct gbm_samples_options) */
+	enum gbm_save save;
+	enum gbm_dtype dtype;
+	int force; /* non-zero: what is there by this name is replaced */
+	/*
+	 * The path of the first row; the last is the plan's last.  The rows
+	 * from 0 on are those of the estimate.
+	 */
+	uint64_t first_path;
+};
+
+#define GBM_SAMPLES_OPTIONS_INIT                                               \
+	{                                                                      \
+		sizeof(struct gbm_samples_options), GBM_SAVE_TERMINAL, GBM_F8, \
+			0, 0                                                   \
+	}
+
+/* A file of samples, open in this process. */
+struct gbm_samples;
+
+/*
+ * Creates a file of the plan's samples in its final size, with its header and a
+ * manifest that says that it is not complete.  Before it does: an existing
+ * file is refused without options->force; so is a file that RLIMIT_FSIZE does
+ * not allow, that the file system has no room for, or, where the file system
+ * reserves room beforehand (not NFS before 4.2), the quota.  options may be
+ * NULL.
+ *
+ * Returns 0 and sets *samples, which the caller closes before the plan is
+ * destroyed; or GBM_EINVAL, GBM_ENOMEM (the budget does not hold the smallest
+ * buffers), GBM_ECREATE (nothing was changed, unless an old file was to be
+ * replaced), and explains in *err, naming the file.
+ */
+int gbm_samples_create(struct gbm_samples **samples, const char *file,
+		       const struct gbm_plan *plan,
+		       const struct gbm_samples_options *options,
+		       struct gbm_error *err);
+
+/*
+ * Opens, to write into it, what another process has created with the same plan
+ * and options and this ticket; GBM_ECREATE when the file here is not that one.
+ */
+int gbm_samples_join(struct gbm_samples **samples, const char *file,
+		     const struct gbm_plan *plan,
+		     const struct gbm_samples_options *options, uint64_t ticket,
+		     struct gbm_error *err);
+uint64_t gbm_samples_ticket(const struct gbm_samples *samples);
+
+/*
+ * Simulates the n_paths paths from first_path on, once, in all threads of the
+ * plan; writes them, and adds the plan's functional to *stats, with the bits of
+ * gbm_run_range().  stats may be NULL, and so is it for a plan without a
+ * functional; with it the range must be as gbm_run_range() wants it, without
+ * any range from options.first_path on will do.
+ *
+ * Returns 0; or GBM_EIO, explains in *err, and stats are unchanged; or as
+ * gbm_run_range().  One thread at a time.
+ */
+int gbm_samples_run(struct gbm_samples *samples, uint64_t first_path,
+		    uint64_t n_paths, struct gbm_stats *stats, int *user_code,
+		    struct gbm_error *err);
+
+/*
+ * What has been written so far, by checksum: to hand it to another process, or
+ * to go on later.  Its size follows from the plan and options, and is below
+ * 200 KB for any number of paths.  Merging adds what another process wrote,
+ * and returns 0 or GBM_EFORMAT.
+ */
+size_t gbm_samples_packed_size(const struct gbm_samples *samples);
+void gbm_samples_pack(const struct gbm_samples *samples, void *bytes);
+int gbm_samples_merge(struct gbm_samples *samples, const void *bytes, size_t n);
+
+/* Waits until all that this process wrote is on the disk: 0 or GBM_EIO. */
+int gbm_samples_sync(struct gbm_samples *samples, struct gbm_error *err);
+
+/*
+ * Syncs, and replaces the manifest by one that says that the file is complete,
+ * with checksums: called by one process, after it has merged what the others
+ * wrote and they have synced.  GBM_EIO when that is not all of the file.
+ */
+int gbm_samples_finish(struct gbm_samples *samples, struct gbm_error *err);
+
+/* Frees *samples and sets it to NULL; NULL, pointer to NULL are accepted. */
+void gbm_samples_close(struct gbm_samples **samples);
+
+/* gbm_run() and all of the above: the plan's samples as one file. */
+int gbm_run_samples(const struct gbm_plan *plan, const char *file,
+		    const struct gbm_samples_options *options,
+		    struct gbm_result *result, struct gbm_error *err);
+
+/* What a manifest says. */
+struct gbm_samples_info {
+	size_t size; /* set by the caller: sizeof(struct gbm_samples_info) */
+	struct gbm_model model;
+	uint64_t seed;
+	uint64_t first_path;
+	uint64_t n_paths; /* rows */
+	enum gbm_save save;
+	enum gbm_dtype dtype;
+	int complete;
+	int stream_version; /* GBM_STREAM_VERSION of who wrote it */
+};
+
+#define GBM_SAMPLES_INFO_INIT                                                  \
+	{                                                                      \
+		sizeof(struct gbm_samples_info), GBM_MODEL_INIT, 0, 0, 0,      \
+			GBM_SAVE_TERMINAL, GBM_F8, 0, 0                        \
+	}
+
+/*
+ * Reads the manifest of a file of samples.  Returns 0; GBM_EINVAL; GBM_EIO when
+ * it cannot be read; GBM_EFORMAT when it is damaged or of a later version.
+ */
+int gbm_samples_info(const char *file, struct gbm_samples_info *info,
+		     struct gbm_error *err);
+
+/*
+ * Opens a file of samples in order to compare it; plan is one of the model and
+ * seed of gbm_samples_info(), of first_path + n_paths paths.  Header and size
+ * are compared here.  Returns 0, or as gbm_samples_info(), or GBM_EDAMAGED.
+ */
+int gbm_samples_open(struct gbm_samples **samples, const char *file,
+		     const struct gbm_plan *plan, struct gbm_error *err);
+
+/*
+ * Simulates n_paths paths from first_path on again, in all threads of the plan,
+ * and compares every byte of their rows.  Returns 0; GBM_EDAMAGED, explains in
+ * *err, and *bad (may be NULL) is the least path whose row differs; GBM_EIO;
+ * GBM_ECANCELED.
+ */
+int gbm_samples_verify(struct gbm_samples *samples, uint64_t first_path,
+		       uint64_t n_paths, uint64_t *bad, struct gbm_error *err);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A file of samples as an object: its memory, layout and checksums. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libgbm/crc32c.h"
+#include "libgbm/err.h"
+#include "libgbm/npy.h"
+#include "libgbm/samples.h"
+
+/* A write is about this long where the budget allows it. */
+#define WRITE_BYTES (UINT64_C(1) << 20)
+/* What may be on its way to the disk at a time, of one thread. */
+#define WINDOW_BYTES (UINT64_C(8) << 20)
+
+#define PACKED_HEAD  8
+#define PACKED_BLOCK 12 /* checksum, rows done */
+
+struct gbm_shown gbm_shown(const char *file)
+{
+	struct gbm_shown shown;
+	size_t n = strlen(file), keep = sizeof(shown.text) - 1;
+
+	if (n > keep)
+		snprintf(shown.text, sizeof(shown.text), "...%s",
+			 file + n - (keep - 3));
+	else
+		memcpy(shown.text, file, n + 1);
+	for (char *c = shown.text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return shown;
+}
+
+struct gbm_size_text gbm_size_text(uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB",
+					     "GiB",   "TiB", "PiB" };
+	struct gbm_size_text t;
+	double x = (double)bytes;
+	size_t i = 0;
+
+	for (; x >= 1024 && i < 5; i++)
+		x /= 1024;
+	snprintf(t.text, sizeof(t.text), i && x < 100 ? "%.1f %s" : "%.0f %s",
+		 x, units[i]);
+	return t;
+}
+
+/*
+ * Writes and window shrink until they fit into what the plan left of its
+ * budget.
+ */
+static int choose_memory(struct gbm_samples *s, struct gbm_error *err)
+{
+	const struct gbm_plan *plan = s->plan;
+	uint64_t least, left = 0, tables, each;
+
+	if (!plan->stream_chunk.paths && s->m.save == GBM_SAVE_PATHS)
+		return gbm_error_set(
+			err, GBM_ENOMEM,
+			"the budget of %llu bytes, by %s, does "
+			"not hold 8 whole paths: raise that limit, "
+			"or use fewer steps",
+			(unsigned long long)plan->budget.bytes,
+			plan->budget.source);
+	least = gbm_rows_least(plan, &s->row);
+	tables = (uint64_t)s->m.n_blocks * PACKED_BLOCK * 2;
+	s->capacity = WRITE_BYTES / s->row.bytes;
+	s->capacity -= s->capacity % GBM_BLOCK_PATHS;
+	if (s->capacity < least)
+		s->capacity = least;
+	s->window = WINDOW_BYTES;
+	if (plan->budget.bytes > plan->need)
+		left = plan->budget.bytes - plan->need;
+	for (;;) {
+		/* A file that is compared needs a second buffer, no window. */
+		each = s->capacity * s->row.bytes;
+		each = gbm_rows_bytes(plan, &s->row, s->capacity) +
+		       (each > s->window ? each : s->window);
+		if (tables + plan->threads * each <= left)
+			return GBM_OK;
+		if (s->window > WRITE_BYTES / 4)
+			s->window /= 2;
+		else if (s->capacity / 2 >= least)
+			s->capacity /= 2;
+		else
+			break;
+	}
+	return gbm_error_set(
+		err, GBM_ENOMEM,
+		"writing %s needs %llu bytes more than the "
+		"simulation's %llu, but the budget is %llu by %s: "
+		"raise that limit, or use fewer threads",
+		gbm_shown(s->file).text,
+		(unsigned long long)(tables + plan->threads * each),
+		(unsigned long long)plan->need,
+		(unsigned long long)plan->budget.bytes, plan->budget.source);
+}
+
+static int choose_layout(struct gbm_samples *s,
+			 const struct gbm_samples_options *o,
+			 struct gbm_error *err)
+{
+	struct gbm_manifest *m = &s->m;
+	const struct gbm_plan *plan = s->plan;
+
+	m->seed = plan->dynamics.seed;
+	m->model = plan->model;
+	m->first_path = o->first_path;
+	m->rows = plan->n_paths - o->first_path;
+	m->save = o->save;
+	m->dtype = o->dtype;
+	m->stream_version = GBM_STREAM_VERSION;
+	if (plan->has_functional) {
+		s->functional = plan->functional;
+		m->functional = &s->functional;
+	}
+	s->bytes = gbm_manifest_layout(m);
+	if (!s->bytes)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "%s would have more bytes than a file can "
+				     "have: use fewer paths or steps",
+				     gbm_shown(s->file).text);
+	s->row.save = m->save;
+	s->row.float_bytes = m->dtype == GBM_F4 ? 4 : 8;
+	s->row.bytes = gbm_manifest_row_bytes(m);
+	return GBM_OK;
+}
+
+int gbm_samples_new(struct gbm_samples **samples, const char *file,
+		    const struct gbm_plan *plan,
+		    const struct gbm_samples_options *options,
+		    struct gbm_error *err)
+{
+	static const struct gbm_samples_options defaults =
+		GBM_SAMPLES_OPTIONS_INIT;
+	const struct gbm_samples_options *o = options ? options : &defaults;
+	struct gbm_samples *s;
+	int status;
+
+	if (!samples)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "samples: must not be NULL");
+	*samples = NULL;
+	if (!plan || !file || !*file)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "file and plan: must be given");
+	if (o->size != sizeof(*o) || (unsigned)o->save > GBM_SAVE_PATHS ||
+	    (unsigned)o->dtype > GBM_F4)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "samples' options: set them up with "
+				     "GBM_SAMPLES_OPTIONS_INIT");
+	if (o->first_path >= plan->n_paths)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "first_path = %llu: must be below the "
+				     "plan's %llu paths",
+				     (unsigned long long)o->first_path,
+				     (unsigned long long)plan->n_paths);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	*samples = s;
+	s->plan = plan;
+	s->fd = -1;
+	s->file = strdup(file);
+	if (!s->file)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	status = choose_layout(s, o, err);
+	if (!status)
+		status = choose_memory(s, err);
+	if (status)
+		return status;
+	s->crc = calloc(s->m.n_blocks, sizeof(*s->crc));
+	s->done = calloc(s->m.n_blocks, sizeof(*s->done));
+	if (!s->crc || !s->done)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	s->m.crc = s->crc;
+	return GBM_OK;
+}
+
+void gbm_samples_close(struct gbm_samples **samples)
+{
+	struct gbm_samples *s;
+
+	if (!samples || !*samples)
+		return;
+	s = *samples;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->file);
+	free(s->crc);
+	free(s->done);
+	free(s->expected);
+	free(s);
+	*samples = NULL;
+}
+
+uint64_t gbm_samples_ticket(const struct gbm_samples *s)
+{
+	return s->m.ticket;
+}
+
+off_t gbm_samples_at(const struct gbm_samples *s, uint64_t path)
+{
+	return (off_t)(GBM_NPY_DATA + (path - s->m.first_path) * s->row.bytes);
+}
+
+uint64_t gbm_samples_block_rows(const struct gbm_samples *s, uint32_t block)
+{
+	uint64_t left = s->m.rows - block * s->m.block_rows;
+
+	return left < s->m.block_rows ? left : s->m.block_rows;
+}
+
+int gbm_samples_fail(struct gbm_samples *s, const struct gbm_error *why)
+{
+	int status;
+
+#ifdef _OPENMP
+#pragma omp critical(gbm_samples_error)
+#endif
+	{
+		if (!s->error.status)
+			s->error = *why;
+		status = s->error.status;
+	}
+	return status;
+}
+
+/*
+ * Checksums of parts of a block, in any order: each is shifted by what follows
+ * it in the block, and all are added up.
+ */
+void gbm_samples_count(struct gbm_samples *s, uint64_t first, uint64_t n,
+		       const unsigned char *bytes)
+{
+	uint64_t row = first - s->m.first_path;
+
+	while (n) {
+		uint32_t block = (uint32_t)(row / s->m.block_rows);
+		uint64_t at = row % s->m.block_rows;
+		uint64_t rows = gbm_samples_block_rows(s, block), part;
+		uint32_t crc;
+
+		part = rows - at < n ? rows - at : n;
+		crc = gbm_crc32c(0, bytes, (size_t)(part * s->row.bytes));
+		crc = gbm_crc32c_shift(crc, (rows - at - part) * s->row.bytes);
+		__atomic_fetch_xor(&s->crc[block], crc, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&s->done[block], part, __ATOMIC_RELAXED);
+		row += part;
+		n -= part;
+		bytes += part * s->row.bytes;
+	}
+}
+
+static void put(unsigned char *to, uint64_t x, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		to[i] = (unsigned char)(x >> 8 * i);
+}
+
+static uint64_t get(const unsigned char *from, unsigned bytes)
+{
+	uint64_t x = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		x |= (uint64_t)from[i] << 8 * i;
+	return x;
+}
+
+size_t gbm_samples_packed_size(const struct gbm_samples *s)
+{
+	return PACKED_HEAD + (size_t)s->m.n_blocks * PACKED_BLOCK;
+}
+
+void gbm_samples_pack(const struct gbm_samples *s, void *bytes)
+{
+	unsigned char *to = bytes;
+
+	put(to, s->m.rows, PACKED_HEAD);
+	to += PACKED_HEAD;
+	for (uint32_t i = 0; i < s->m.n_blocks; i++, to += PACKED_BLOCK) {
+		put(to, s->crc[i], 4);
+		put(to + 4, s->done[i], 8);
+	}
+}
+
+int gbm_samples_merge(struct gbm_samples *s, const void *bytes, size_t n)
+{
+	const unsigned char *head = bytes, *from = head + PACKED_HEAD;
+
+	if (!s || !bytes || n != gbm_samples_packed_size(s) ||
+	    get(head, PACKED_HEAD) != s->m.rows)
+		return GBM_EFORMAT;
+	for (uint32_t i = 0; i < s->m.n_blocks; i++)
+		if (get(from + i * PACKED_BLOCK + 4, 8) >
+		    gbm_samples_block_rows(s, i) - s->done[i])
+			return GBM_EFORMAT;
+	for (uint32_t i = 0; i < s->m.n_blocks; i++, from += PACKED_BLOCK) {
+		s->crc[i] ^= (uint32_t)get(from, 4);
+		s->done[i] += get(from + 4, 8);
+	}
+	return GBM_OK;
+}

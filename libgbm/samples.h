@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_SAMPLES_H
+#define GBM_SAMPLES_H
+
+/* A file of samples' inside, for those who make, fill and compare it. */
+
+#include <sys/types.h>
+
+#include "libgbm/manifest.h"
+#include "libgbm/plan.h"
+#include "libgbm/rows.h"
+
+struct gbm_samples {
+	const struct gbm_plan *plan;
+	struct gbm_manifest m;		  /* as it is, or will be, on disk */
+	struct gbm_functional functional; /* that m.functional points to */
+	struct gbm_row row;
+	uint64_t bytes; /* of the file */
+	char *file;
+	int fd;
+	int reads;  /* opened to be compared */
+	int server; /* on a file server: see settle() */
+	/* Memory, within the plan's budget. */
+	uint64_t capacity; /* rows that a thread stages */
+	uint64_t window;   /* bytes of the page cache, of each thread */
+	/* Of each block: the checksum, as far as its rows are done. */
+	uint32_t *crc;
+	uint64_t *done;
+	uint32_t *expected; /* what the manifest says, of a file that is read */
+	/* The first failure of a thread, and the least row that differs. */
+	struct gbm_error error;
+	uint64_t bad;
+};
+
+/* As much of a file's name as a message has room for. */
+struct gbm_shown {
+	char text[84];
+};
+struct gbm_shown gbm_shown(const char *file);
+
+/* "7.5 GiB" */
+struct gbm_size_text {
+	char text[24];
+};
+struct gbm_size_text gbm_size_text(uint64_t bytes);
+
+/*
+ * What file, opened by nobody yet, is for the plan: memory, layout, options.
+ * The caller closes *samples, also when it fails.
+ */
+int gbm_samples_new(struct gbm_samples **samples, const char *file,
+		    const struct gbm_plan *plan,
+		    const struct gbm_samples_options *options,
+		    struct gbm_error *err);
+
+/* Notes a failure of a thread: the first one stands.  Returns its status. */
+int gbm_samples_fail(struct gbm_samples *s, const struct gbm_error *why);
+
+/* Counts n rows from path first on as done.  Thread-safe. */
+void gbm_samples_count(struct gbm_samples *s, uint64_t first, uint64_t n,
+		       const unsigned char *bytes);
+
+/* Where path's row begins in the file. */
+off_t gbm_samples_at(const struct gbm_samples *s, uint64_t path);
+
+/* Rows of a block of checksums. */
+uint64_t gbm_samples_block_rows(const struct gbm_samples *s, uint32_t block);
+
+/* Reads the manifest of file into *m, and its checksums into crc. */
+int gbm_manifest_read(struct gbm_manifest *m, const char *file, uint32_t *crc,
+		      struct gbm_error *err);
+
+#endif

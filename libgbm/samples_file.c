@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files of samples on disk: made, joined, opened, completed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "libgbm/err.h"
+#include "libgbm/npy.h"
+#include "libgbm/samples.h"
+
+#define MANIFEST ".json"
+#define PARTIAL	 ".json.partial" /* renamed as soon as it is complete */
+
+/* Somebody may have indented it anew. */
+#define MAX_MANIFEST (2 * GBM_MANIFEST_SIZE)
+
+/* What somebody can do about it. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return "make its directory first";
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return "choose a directory that can be written to";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room, or write fewer paths or single precision";
+	case EFBIG:
+		return "choose another file system, or write fewer paths";
+	case EEXIST:
+		return "give another name, or force it to be replaced";
+	default:
+		return "look after that file system, then run again";
+	}
+}
+
+static int complain(struct gbm_error *err, int status, const char *file,
+		    const char *what, int error)
+{
+	return gbm_error_set(err, status, "%s: %s: %s: %s",
+			     gbm_shown(file).text, what, strerror(error),
+			     advice(error));
+}
+
+/* name with suffix; the caller frees it. */
+static char *with_suffix(const char *name, const char *suffix)
+{
+	char *text = NULL;
+
+	return asprintf(&text, "%s%s", name, suffix) < 0 ? NULL : text;
+}
+
+/* The directory that a file is in; the caller frees it. */
+static char *directory_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (!slash)
+		return strdup(".");
+	return slash == file ? strdup("/")
+			     : strndup(file, (size_t)(slash - file));
+}
+
+static const char *base_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? slash + 1 : file;
+}
+
+/* Returns 0 or errno. */
+static int sync_directory(const char *file)
+{
+	char *directory = directory_of(file);
+	int fd, error = 0;
+
+	if (!directory)
+		return ENOMEM;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Some file systems do not sync directories, nor need to. */
+	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != EROFS))
+		error = errno;
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return error;
+}
+
+/* ---- manifests */
+
+/* Returns 0 or errno. */
+static int write_manifest(const struct gbm_samples *s, const char *to)
+{
+	char *text = malloc(GBM_MANIFEST_SIZE);
+	size_t n = 0, done = 0;
+	int fd = -1, error = ENOMEM;
+
+	if (text)
+		n = gbm_manifest_print(&s->m, base_of(s->file), text,
+				       GBM_MANIFEST_SIZE);
+	if (n)
+		fd = open(to,
+			  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			  0666);
+	if (fd >= 0)
+		error = 0;
+	else if (n)
+		error = errno;
+	while (!error && done < n) {
+		ssize_t part = write(fd, text + done, n - done);
+
+		if (part > 0)
+			done += (size_t)part;
+		else if (part == 0 || errno != EINTR)
+			error = part == 0 ? ENOSPC : errno;
+	}
+	if (!error && fsync(fd) != 0)
+		error = errno;
+	if (fd >= 0 && close(fd) != 0 && !error)
+		error = errno;
+	free(text);
+	return error;
+}
+
+/* At any moment there is a whole manifest: the old one or the new one. */
+static int put_manifest(const struct gbm_samples *s, int status,
+			struct gbm_error *err)
+{
+	char *partial = with_suffix(s->file, PARTIAL);
+	char *manifest = with_suffix(s->file, MANIFEST);
+	int error = ENOMEM;
+
+	if (partial && manifest) {
+		error = write_manifest(s, partial);
+		if (!error && rename(partial, manifest) != 0)
+			error = errno;
+		if (!error)
+			error = sync_directory(s->file);
+		else
+			unlink(partial);
+	}
+	free(partial);
+	free(manifest);
+	return error ? complain(err, status, s->file,
+				"its manifest cannot be written", error)
+		     : GBM_OK;
+}
+
+/* Reads all of fd, at most size bytes; returns the number or -1 and errno. */
+static ssize_t read_all(int fd, char *to, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		ssize_t got = read(fd, to + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return (ssize_t)n;
+}
+
+int gbm_manifest_read(struct gbm_manifest *m, const char *file, uint32_t *crc,
+		      struct gbm_error *err)
+{
+	char *name = with_suffix(file, MANIFEST), *text = malloc(MAX_MANIFEST);
+	int fd = -1, status = GBM_OK;
+	const char *wrong;
+	ssize_t n = -1;
+
+	if (!name || !text) {
+		status = gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+		goto out;
+	}
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		n = read_all(fd, text, MAX_MANIFEST);
+	if (n < 0) {
+		status = gbm_error_set(err, GBM_EIO,
+				       "%s cannot be read: %s: samples need "
+				       "their manifest beside them",
+				       gbm_shown(name).text, strerror(errno));
+		goto out;
+	}
+	wrong = n == MAX_MANIFEST ? "it is too long"
+				  : gbm_manifest_parse(m, text, (size_t)n, crc);
+	if (wrong)
+		status = gbm_error_set(err, GBM_EFORMAT,
+				       "%s is no manifest of samples: %s",
+				       gbm_shown(name).text, wrong);
+out:
+	if (fd >= 0)
+		close(fd);
+	free(name);
+	free(text);
+	return status;
+}
+
+int gbm_samples_info(const char *file, struct gbm_samples_info *info,
+		     struct gbm_error *err)
+{
+	uint32_t *crc;
+	struct gbm_manifest m;
+	int status;
+
+	if (!file || !info || info->size != sizeof(*info))
+		return gbm_error_set(err, GBM_EINVAL,
+				     "file and info: must be given, info set "
+				     "up with GBM_SAMPLES_INFO_INIT");
+	crc = malloc(GBM_MANIFEST_BLOCKS * sizeof(*crc));
+	if (!crc)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	status = gbm_manifest_read(&m, file, crc, err);
+	free(crc);
+	if (status)
+		return status;
+	info->model = m.model;
+	info->seed = m.seed;
+	info->first_path = m.first_path;
+	info->n_paths = m.rows;
+	info->save = m.save;
+	info->dtype = m.dtype;
+	info->complete = m.complete;
+	info->stream_version = m.stream_version;
+	return GBM_OK;
+}
+
+/* ---- making a file */
+
+static int check_limit(const struct gbm_samples *s, struct gbm_error *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= s->bytes)
+		return GBM_OK;
+	return gbm_error_set(err, GBM_ECREATE,
+			     "%s would have %s, but RLIMIT_FSIZE allows %s: "
+			     "raise it (ulimit -f), or write fewer paths or "
+			     "single precision",
+			     gbm_shown(s->file).text,
+			     gbm_size_text(s->bytes).text,
+			     gbm_size_text(limit.rlim_cur).text);
+}
+
+/* freed: bytes that a file to be replaced gives back. */
+static int check_room(const struct gbm_samples *s, uint64_t freed,
+		      struct gbm_error *err)
+{
+	char *directory = directory_of(s->file);
+	struct statvfs fs;
+	uint64_t there;
+	int error = ENOMEM;
+
+	if (directory)
+		error = statvfs(directory, &fs) != 0 ? errno : 0;
+	free(directory);
+	if (error)
+		return complain(err, GBM_ECREATE, s->file, "it cannot be made",
+				error);
+	if (fs.f_flag & ST_RDONLY)
+		return complain(err, GBM_ECREATE, s->file, "it cannot be made",
+				EROFS);
+	there = geteuid() ? fs.f_bavail : fs.f_bfree;
+	if (__builtin_mul_overflow(there, fs.f_frsize, &there) ||
+	    __builtin_add_overflow(there, freed, &there) || there >= s->bytes)
+		return GBM_OK;
+	return gbm_error_set(err, GBM_ECREATE,
+			     "%s needs %s, but its file system has %s free: "
+			     "make room, choose another one, or write fewer "
+			     "paths or single precision",
+			     gbm_shown(s->file).text,
+			     gbm_size_text(s->bytes).text,
+			     gbm_size_text(there).text);
+}
+
+/* What stands in the way by these names; freed: bytes that it takes. */
+static int check_old(const struct gbm_samples *s, const char *manifest,
+		     int force, uint64_t *freed, struct gbm_error *err)
+{
+	const char *names[] = { s->file, manifest };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct stat old;
+
+		if (lstat(names[i], &old) != 0) {
+			if (errno == ENOENT)
+				continue;
+			return complain(err, GBM_ECREATE, names[i],
+					"it cannot be made", errno);
+		}
+		if (!S_ISREG(old.st_mode))
+			return gbm_error_set(err, GBM_ECREATE,
+					     "%s is there and is no regular "
+					     "file: give another name",
+					     gbm_shown(names[i]).text);
+		if (!force)
+			return gbm_error_set(err, GBM_ECREATE,
+					     "%s is there: give another name, "
+					     "or replace it by force (--force)",
+					     gbm_shown(names[i]).text);
+		*freed += (uint64_t)old.st_blocks * 512;
+	}
+	return GBM_OK;
+}
+
+static void kind_of(struct gbm_samples *s, int *in_memory)
+{
+	struct statfs fs;
+
+	*in_memory = 0;
+	if (fstatfs(s->fd, &fs) != 0)
+		return;
+	s->server = fs.f_type == NFS_SUPER_MAGIC;
+	*in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+}
+
+/*
+ * The final size, and room for it where the file system reserves any: a quota
+ * that is too small says so here.  Not in a file system that is memory, where
+ * it would be taken at once.  Returns 0 or errno.
+ */
+static int reserve(struct gbm_samples *s)
+{
+	int in_memory;
+
+	kind_of(s, &in_memory);
+	if (ftruncate(s->fd, (off_t)s->bytes) != 0)
+		return errno;
+	while (!in_memory && fallocate(s->fd, 0, 0, (off_t)s->bytes) != 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL
+			       ? 0
+			       : errno;
+	}
+	return 0;
+}
+
+static int put_header(struct gbm_samples *s)
+{
+	char header[GBM_NPY_DATA];
+	ssize_t n;
+
+	gbm_npy_header(header, s->row.float_bytes, s->m.rows, s->m.columns);
+	n = pwrite(s->fd, header, sizeof(header), 0);
+	if (n != (ssize_t)sizeof(header))
+		return n < 0 ? errno : ENOSPC;
+	return fsync(s->fd) == 0 ? 0 : errno;
+}
+
+static uint64_t draw_ticket(void)
+{
+	struct timespec t = { 0, 0 };
+	uint64_t ticket;
+
+	if (getrandom(&ticket, sizeof(ticket), GRND_NONBLOCK) ==
+	    (ssize_t)sizeof(ticket))
+		return ticket;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec << 8 ^
+	       (uint64_t)getpid();
+}
+
+static int create(struct gbm_samples *s, int force, struct gbm_error *err)
+{
+	char *manifest = with_suffix(s->file, MANIFEST);
+	uint64_t freed = 0;
+	int status, error;
+
+	status = manifest ? check_old(s, manifest, force, &freed, err)
+			  : gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	if (!status)
+		status = check_limit(s, err);
+	if (!status)
+		status = check_room(s, freed, err);
+	if (status)
+		goto out;
+	/* Who reads the old file keeps it: it is not written into. */
+	if (force) {
+		unlink(manifest);
+		unlink(s->file);
+	}
+	s->fd = open(s->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (s->fd < 0) {
+		status = complain(err, GBM_ECREATE, s->file,
+				  "it cannot be made", errno);
+		goto out;
+	}
+	error = reserve(s);
+	if (!error)
+		error = put_header(s);
+	if (error) {
+		status = gbm_error_set(err, GBM_ECREATE,
+				       "%s: its %s cannot be reserved: %s: %s",
+				       gbm_shown(s->file).text,
+				       gbm_size_text(s->bytes).text,
+				       strerror(error), advice(error));
+	} else {
+		s->m.ticket = draw_ticket();
+		status = put_manifest(s, GBM_ECREATE, err);
+	}
+	if (status)
+		unlink(s->file);
+out:
+	free(manifest);
+	return status;
+}
+
+int gbm_samples_create(struct gbm_samples **samples, const char *file,
+		       const struct gbm_plan *plan,
+		       const struct gbm_samples_options *options,
+		       struct gbm_error *err)
+{
+	int status = gbm_samples_new(samples, file, plan, options, err);
+
+	if (!status)
+		status = create(*samples, options && options->force, err);
+	if (status)
+		gbm_samples_close(samples);
+	return status;
+}
+
+static int join(struct gbm_samples *s, uint64_t ticket, struct gbm_error *err)
+{
+	struct gbm_manifest there;
+	struct stat st;
+	uint32_t *crc;
+	int status, in_memory;
+
+	status = check_limit(s, err);
+	if (status)
+		return status;
+	crc = malloc(GBM_MANIFEST_BLOCKS * sizeof(*crc));
+	if (!crc)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	s->fd = open(s->file, O_RDWR | O_CLOEXEC);
+	if (s->fd < 0 || fstat(s->fd, &st) != 0 ||
+	    (uint64_t)st.st_size != s->bytes ||
+	    gbm_manifest_read(&there, s->file, crc, NULL) != GBM_OK ||
+	    there.ticket != ticket)
+		status = gbm_error_set(err, GBM_ECREATE,
+				       "%s is not here what it is where rank 0 "
+				       "made it: choose a directory that all "
+				       "nodes share",
+				       gbm_shown(s->file).text);
+	else
+		kind_of(s, &in_memory);
+	free(crc);
+	s->m.ticket = ticket;
+	return status;
+}
+
+int gbm_samples_join(struct gbm_samples **samples, const char *file,
+		     const struct gbm_plan *plan,
+		     const struct gbm_samples_options *options, uint64_t ticket,
+		     struct gbm_error *err)
+{
+	int status = gbm_samples_new(samples, file, plan, options, err);
+
+	if (!status)
+		status = join(*samples, ticket, err);
+	if (status)
+		gbm_samples_close(samples);
+	return status;
+}
+
+/* ---- completing it */
+
+int gbm_samples_sync(struct gbm_samples *s, struct gbm_error *err)
+{
+	if (fsync(s->fd) == 0)
+		return GBM_OK;
+	return complain(err, GBM_EIO, s->file, "it could not be written",
+			errno);
+}
+
+/* The checksums of a file that was compared. */
+static int compare_checksums(struct gbm_samples *s, struct gbm_error *err)
+{
+	for (uint32_t i = 0; s->m.complete && i < s->m.n_blocks; i++) {
+		uint64_t first = s->m.first_path + i * s->m.block_rows;
+
+		if (s->done[i] == gbm_samples_block_rows(s, i) &&
+		    s->crc[i] != s->expected[i])
+			return gbm_error_set(
+				err, GBM_EDAMAGED,
+				"%s: its samples are right, but the manifest's "
+				"checksum of paths %llu to %llu is not",
+				gbm_shown(s->file).text,
+				(unsigned long long)first,
+				(unsigned long long)(first + s->done[i] - 1));
+	}
+	return GBM_OK;
+}
+
+int gbm_samples_finish(struct gbm_samples *s, struct gbm_error *err)
+{
+	int status;
+
+	if (s->reads)
+		return compare_checksums(s, err);
+	for (uint32_t i = 0; i < s->m.n_blocks; i++)
+		if (s->done[i] != gbm_samples_block_rows(s, i))
+			return gbm_error_set(err, GBM_EIO,
+					     "%s: rows of block %u of %u were "
+					     "not written: it is not complete",
+					     gbm_shown(s->file).text, i,
+					     s->m.n_blocks);
+	status = gbm_samples_sync(s, err);
+	if (status)
+		return status;
+	s->m.complete = 1;
+	return put_manifest(s, GBM_EIO, err);
+}
+
+/* ---- opening it to compare */
+
+static int check_header(struct gbm_samples *s, struct gbm_error *err)
+{
+	char there[GBM_NPY_DATA], header[GBM_NPY_DATA];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(s->fd, &st) != 0)
+		return complain(err, GBM_EIO, s->file, "it cannot be read",
+				errno);
+	if ((uint64_t)st.st_size != s->bytes)
+		return gbm_error_set(err, GBM_EDAMAGED,
+				     "%s has %llu bytes, but %llu by its "
+				     "manifest",
+				     gbm_shown(s->file).text,
+				     (unsigned long long)st.st_size,
+				     (unsigned long long)s->bytes);
+	n = pread(s->fd, there, sizeof(there), 0);
+	if (n < 0)
+		return complain(err, GBM_EIO, s->file, "it cannot be read",
+				errno);
+	gbm_npy_header(header, s->row.float_bytes, s->m.rows, s->m.columns);
+	if (n != (ssize_t)sizeof(there) ||
+	    memcmp(there, header, sizeof(there)) != 0)
+		return gbm_error_set(err, GBM_EDAMAGED,
+				     "%s: its header is damaged: it is not of "
+				     "the shape and type that the manifest has",
+				     gbm_shown(s->file).text);
+	return GBM_OK;
+}
+
+static int open_to_read(struct gbm_samples *s, int complete,
+			struct gbm_error *err)
+{
+	int in_memory;
+
+	s->reads = 1;
+	s->m.complete = complete;
+	s->fd = open(s->file, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0)
+		return complain(err, GBM_EIO, s->file, "it cannot be read",
+				errno);
+	kind_of(s, &in_memory);
+	return check_header(s, err);
+}
+
+int gbm_samples_open(struct gbm_samples **samples, const char *file,
+		     const struct gbm_plan *plan, struct gbm_error *err)
+{
+	struct gbm_samples_options o = GBM_SAMPLES_OPTIONS_INIT;
+	struct gbm_manifest m;
+	uint32_t *crc;
+	int status;
+
+	if (!samples || !file || !plan)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "samples, file and plan: must be given");
+	*samples = NULL;
+	crc = malloc(GBM_MANIFEST_BLOCKS * sizeof(*crc));
+	if (!crc)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	status = gbm_manifest_read(&m, file, crc, err);
+	if (!status && m.stream_version != GBM_STREAM_VERSION)
+		status = gbm_error_set(err, GBM_EFORMAT,
+				       "%s was made by stream version %d, this "
+				       "is %d: use the release that made it",
+				       gbm_shown(file).text, m.stream_version,
+				       GBM_STREAM_VERSION);
+	if (!status && (m.seed != plan->dynamics.seed ||
+			m.model.steps != plan->dynamics.steps ||
+			m.first_path + m.rows != plan->n_paths))
+		status = gbm_error_set(err, GBM_EINVAL,
+				       "%s: the plan is not that of its "
+				       "manifest",
+				       gbm_shown(file).text);
+	o.save = m.save;
+	o.dtype = m.dtype;
+	o.first_path = m.first_path;
+	if (!status)
+		status = gbm_samples_new(samples, file, plan, &o, err);
+	if (!status) {
+		(*samples)->expected = crc;
+		crc = NULL;
+		status = open_to_read(*samples, m.complete, err);
+	}
+	free(crc);
+	if (status)
+		gbm_samples_close(samples);
+	return status;
+}
