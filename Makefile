@@ -3,7 +3,7 @@
 # configure found is in config.mk.  Sources are found by their place, so that a
 # new file needs no edit here:
 #
-#   libgbm/*.c         libgbm-mc; but mpi.c is libgbm-mc-mpi, and kernel.c is
+#   libgbm/*.c         libgbm-mc; but mpi*.c are libgbm-mc-mpi, and kernel.c is
 #                      compiled once for each instruction set in ISAS
 #   plugin/*.c         spank_gbm.so
 #   examples/*.c       a program each; *_mpi.c need MPI; those without a main
@@ -118,14 +118,14 @@ ISAS := scalar $(ISAS_$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/
 
 have = $(if $(wildcard $(1)),$(2))
 
-LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out libgbm/mpi.c libgbm/kernel.c,\
+LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out libgbm/mpi%.c libgbm/kernel.c,\
 		$(wildcard libgbm/*.c))) \
 	$(call have,libgbm/kernel.c,$(ISAS:%=$(B)/libgbm/kernel_%.o))
 LIB_OBJS := $(strip $(LIB_OBJS))
 LIB_FILE := libgbm-mc.so.$(SOVERSION).$(MINOR_PATCH)
 LIBS_BUILT := $(if $(LIB_OBJS),gbm)
 
-MPI_OBJS := $(if $(MPICC),$(call have,libgbm/mpi.c,$(B)/libgbm/mpi.o))
+MPI_OBJS := $(if $(MPICC),$(patsubst %.c,$(B)/%.o,$(wildcard libgbm/mpi*.c)))
 MPI_FILE := libgbm-mc-mpi.so.$(SOVERSION).$(MINOR_PATCH)
 LIBS_BUILT += $(if $(MPI_OBJS),gbm_mpi)
 
@@ -359,7 +359,7 @@ campaign_mpi := $(filter %_mpi,$(CAMPAIGN_HELPERS))
 mpi_made := $(MPI_OBJS) $(B)/lib/$(MPI_FILE) $(MPI_HELPERS) $(MPI_PROGRAMS) \
 	$(campaign_mpi) $(campaign_mpi:%=%.o) \
 	$(B)/bench/scale_mpi $(B)/bench/scale_mpi.o \
-	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/examples/%.o) \
+	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/examples/%.o) $(B)/examples/world.o \
 	$(MPI_PROGRAMS:$(B)/bin/%=$(B)/installed/%)
 $(if $(MPICC),$(mpi_made) $(MPI_HELPERS:%=%.o)): \
 	private compiler = $(mpi_compiler) $(MPI_CPPFLAGS)

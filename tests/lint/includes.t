@@ -17,9 +17,11 @@ plugin/.* | <gbm-mc/.*|"(\.\./)?(libgbm|examples|tests)/.* | the plugin is root'
 libgbm/.* | "(\.\./)?(plugin|examples|tests)/.* | the library knows neither plugin nor programs
 examples/.* | "(\.\./)?(plugin|libgbm|tests)/.* | programs use the public headers, as users do
 (?!(plugin/spank_[a-z]*\.[ch]|tests/slurm/forge\.c)$).* | <slurm/.* | the hooks alone see Slurm's headers
-(?!(libgbm/mpi\.c|libgbm/include/gbm-mc/mpi\.h|examples/(gbm_sim|[^/]*_mpi)\.c|bench/scale\.c|tests/.*)$).* | <(mpi|gbm-mc/mpi)\.h> | MPI is in libgbm_mpi and the programs over it
-libgbm/mpi\.c | "(?!config\.h").* | libgbm_mpi stands on the public headers
+(?!(libgbm/mpi[a-z_]*\.[ch]|libgbm/include/gbm-mc/mpi\.h|examples/(world|[^/]*_mpi)\.c|bench/scale\.c|tests/.*)$).* | <(mpi|gbm-mc/mpi)\.h> | MPI is in libgbm_mpi and the programs over it
+libgbm/mpi[a-z_]*\.[ch] | "(?!(config|libgbm/mpi_team)\.h").* | libgbm_mpi stands on the public headers
 libgbm/include/.* | ".* | public headers include public headers
+libgbm/(crc32c|npy|manifest)\.[ch] | "(libgbm/)?(?!(crc32c|npy|manifest)\.h")[a-z_]*\.h" | formats stand on nothing
+libgbm/(rows|share|plan|sim|stream)\.[ch] | "(libgbm/)?(samples|npy|manifest|crc32c)\.h" | files are above them
 libgbm/(budget|stats|isa|kernel|rng|vecmath|vec_[a-z0-9]*|status)\.[ch] | "(libgbm/)?sim\.h" | sim is above them
 libgbm/(stats|kernel|rng|vecmath|vec_[a-z0-9]*)\.[ch] | "(libgbm/)?(budget|isa)\.h" | they need no machine
 plugin/err\.[ch] | "(?!(plugin/)?(err|banned)\.h").* | err stands on nothing

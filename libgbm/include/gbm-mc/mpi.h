@@ -15,6 +15,7 @@
 #include <mpi.h>
 
 #include <gbm-mc/gbm.h>
+#include <gbm-mc/samples.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +60,28 @@ int gbm_mpi_stream_open(struct gbm_stream **stream,
 
 /* Adds up the statistics of all ranks, in place on every rank; collective. */
 int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm);
+
+/*
+ * All of <gbm-mc/samples.h>, collective: rank 0 creates the file, which all
+ * ranks must be able to open by this name; each writes its part; rank 0
+ * completes the manifest.  result may be NULL, and must be for a first_path
+ * that is not 0; else it is gbm_mpi_run()'s, of the same paths.  All ranks give
+ * the same options.  Returns as gbm_samples_create() and gbm_samples_run(),
+ * and *err says why and on which rank.
+ */
+int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
+			const char *file,
+			const struct gbm_samples_options *options,
+			struct gbm_result *result, struct gbm_error *err);
+
+/*
+ * Compares a file of samples with what its seed gives, each rank its part,
+ * collective; plan is made of its manifest, as for gbm_samples_open().  Returns
+ * as gbm_samples_open() and gbm_samples_verify(); *err names the first block
+ * that differs.
+ */
+int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
+			   const char *file, struct gbm_error *err);
 
 #pragma GCC visibility pop
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One file of samples, written or compared by all ranks. */
+#include <stdlib.h>
+
+#include "libgbm/mpi_team.h"
+
+static void fail_by(struct outcome *outcome, int status,
+		    const struct gbm_error *why)
+{
+	fail(outcome, status, why->text[0] ? why->text : NULL);
+}
+
+/* This rank's share of the paths from first_path to the plan's end. */
+static void share_of(const struct team *team, uint64_t first_path,
+		     uint64_t n_paths, uint64_t *first, uint64_t *count)
+{
+	uint64_t base = first_path - first_path % GBM_BLOCK_PATHS;
+
+	range_of(team, n_paths - base, first, count);
+	*first += base;
+	if (*first < first_path) {
+		*count -= *count < first_path - *first ? *count
+						       : first_path - *first;
+		*first = first_path;
+	}
+}
+
+/* Rank 0 makes the file, the others then find it. */
+static struct gbm_samples *
+open_all(const struct team *team, const struct gbm_plan *plan, const char *file,
+	 const struct gbm_samples_options *options, struct outcome *outcome)
+{
+	struct gbm_samples *samples = NULL;
+	struct gbm_error why = { 0 };
+	uint64_t ticket = 0;
+
+	if (team->rank == 0)
+		fail_by(outcome,
+			gbm_samples_create(&samples, file, plan, options, &why),
+			&why);
+	if (samples)
+		ticket = gbm_samples_ticket(samples);
+	mpi_ok(outcome, "MPI_Bcast",
+	       MPI_Bcast(&ticket, 1, MPI_UINT64_T, 0, team->comm));
+	if (agree(team, outcome) == GBM_OK && team->rank != 0)
+		fail_by(outcome,
+			gbm_samples_join(&samples, file, plan, options, ticket,
+					 &why),
+			&why);
+	agree(team, outcome);
+	return samples;
+}
+
+/*
+ * Rank 0 merges the checksums of the others, one after the other: memory for
+ * one of them.  On a communicator of their own, which no receive of the
+ * caller's can match.
+ */
+static void gather(const struct team *team, struct gbm_samples *samples,
+		   struct outcome *outcome)
+{
+	size_t n = gbm_samples_packed_size(samples);
+	unsigned char *bytes = malloc(n);
+	MPI_Comm own = MPI_COMM_NULL;
+
+	if (!bytes)
+		fail(outcome, GBM_ENOMEM, NULL);
+	else
+		mpi_ok(outcome, "MPI_Comm_dup", MPI_Comm_dup(team->comm, &own));
+	/* n is below 200 KB. */
+	if (agree(team, outcome) != GBM_OK)
+		goto out;
+	if (team->rank != 0) {
+		gbm_samples_pack(samples, bytes);
+		mpi_ok(outcome, "MPI_Send",
+		       MPI_Send(bytes, (int)n, MPI_BYTE, 0, 0, own));
+	} else {
+		for (int rank = 1; rank < team->size; rank++)
+			if (mpi_ok(outcome, "MPI_Recv",
+				   MPI_Recv(bytes, (int)n, MPI_BYTE, rank, 0,
+					    own, MPI_STATUS_IGNORE)))
+				fail(outcome,
+				     gbm_samples_merge(samples, bytes, n),
+				     NULL);
+	}
+	agree(team, outcome);
+out:
+	if (own != MPI_COMM_NULL)
+		mpi_ok(outcome, "MPI_Comm_free", MPI_Comm_free(&own));
+	free(bytes);
+}
+
+static void finish(const struct team *team, struct gbm_samples *samples,
+		   struct outcome *outcome)
+{
+	struct gbm_error why = { 0 };
+
+	gather(team, samples, outcome);
+	if (outcome->status == GBM_OK && team->rank == 0)
+		fail_by(outcome, gbm_samples_finish(samples, &why), &why);
+	agree(team, outcome);
+}
+
+static void explain(const struct outcome *outcome, struct gbm_error *err)
+{
+	if (!err)
+		return;
+	err->status = outcome->status;
+	memcpy(err->text, outcome->text, sizeof(err->text));
+}
+
+int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
+			const char *file,
+			const struct gbm_samples_options *options,
+			struct gbm_result *result, struct gbm_error *err)
+{
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	struct outcome outcome = { 0 };
+	struct gbm_samples *samples = NULL;
+	struct gbm_stats *stats = NULL;
+	struct gbm_error why = { 0 };
+	uint64_t first_path = options ? options->first_path : 0, first, count;
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		goto out;
+	fail(&outcome, gbm_plan_info(plan, &info), NULL);
+	if (result && result->size != sizeof(*result))
+		fail(&outcome, GBM_EINVAL, NULL);
+	else if (result)
+		fail(&outcome, gbm_stats_create(&stats), NULL);
+	if (agree(&team, &outcome) == GBM_OK)
+		samples = open_all(&team, plan, file, options, &outcome);
+	if (outcome.status != GBM_OK)
+		goto out;
+
+	share_of(&team, first_path, info.n_paths, &first, &count);
+	fail_by(&outcome,
+		gbm_samples_run(samples, first, count, stats,
+				&outcome.user_code, &why),
+		&why);
+	if (outcome.status == GBM_OK)
+		fail_by(&outcome, gbm_samples_sync(samples, &why), &why);
+	if (agree(&team, &outcome) == GBM_OK)
+		finish(&team, samples, &outcome);
+	if (outcome.status == GBM_OK && result) {
+		fail(&outcome, gbm_mpi_stats_merge(stats, comm), NULL);
+		if (outcome.status == GBM_OK)
+			fail(&outcome, gbm_stats_result(stats, result), NULL);
+	} else if (outcome.status == GBM_ECANCELED && result) {
+		result->user_code = outcome.user_code;
+	}
+out:
+	gbm_samples_close(&samples);
+	gbm_stats_destroy(&stats);
+	explain(&outcome, err);
+	return outcome.status;
+}
+
+int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
+			   const char *file, struct gbm_error *err)
+{
+	struct gbm_samples_info there = GBM_SAMPLES_INFO_INIT;
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	struct outcome outcome = { 0 };
+	struct gbm_samples *samples = NULL;
+	struct gbm_error why = { 0 };
+	uint64_t first, count;
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		goto out;
+	fail(&outcome, gbm_plan_info(plan, &info), NULL);
+	fail_by(&outcome, gbm_samples_info(file, &there, &why), &why);
+	if (outcome.status == GBM_OK)
+		fail_by(&outcome, gbm_samples_open(&samples, file, plan, &why),
+			&why);
+	if (agree(&team, &outcome) != GBM_OK)
+		goto out;
+	/* The lowest rank that fails has the least path that differs. */
+	share_of(&team, there.first_path, info.n_paths, &first, &count);
+	fail_by(&outcome, gbm_samples_verify(samples, first, count, NULL, &why),
+		&why);
+	if (agree(&team, &outcome) == GBM_OK)
+		finish(&team, samples, &outcome);
+out:
+	gbm_samples_close(&samples);
+	explain(&outcome, err);
+	return outcome.status;
+}
