@@ -32,6 +32,16 @@ static const char *const progresses[] = {
 	[CLI_NEVER] = "never",
 };
 
+static const char *const saves[] = {
+	[GBM_SAVE_TERMINAL] = "terminal",
+	[GBM_SAVE_PATHS] = "paths",
+};
+
+static const char *const dtypes[] = {
+	[GBM_F8] = "f8",
+	[GBM_F4] = "f4",
+};
+
 /* value * 10^exponent, if it fits. */
 static bool scale10(uint64_t *value, long exponent)
 {
@@ -141,6 +151,25 @@ bool cli_size(const char *text, uint64_t *value)
 	if (whole > (UINT64_MAX - part) / unit)
 		return false;
 	*value = whole * unit + part;
+	return true;
+}
+
+bool cli_range(const char *text, uint64_t *from, uint64_t *to)
+{
+	const char *colon = strchr(text, ':');
+	uint64_t first, end;
+	char head[64];
+	size_t n;
+
+	if (!colon || (n = (size_t)(colon - text)) >= sizeof(head))
+		return false;
+	memcpy(head, text, n);
+	head[n] = '\0';
+	if (!cli_count(head, &first) || !cli_count(colon + 1, &end) ||
+	    first >= end || end > UINT64_C(1) << 62)
+		return false;
+	*from = first;
+	*to = end;
 	return true;
 }
 
@@ -259,6 +288,45 @@ static bool take_progress(struct cli *cli, size_t at, const char *text)
 	return true;
 }
 
+static bool take_save(struct cli *cli, size_t at, const char *text)
+{
+	enum gbm_save *save = setting(cli, at);
+	size_t i;
+
+	if (!find(text, saves, ARRAY_SIZE(saves), &i))
+		return false;
+	*save = (enum gbm_save)i;
+	cli->save_given = true;
+	return true;
+}
+
+static bool take_dtype(struct cli *cli, size_t at, const char *text)
+{
+	enum gbm_dtype *dtype = setting(cli, at);
+	size_t i;
+
+	if (!find(text, dtypes, ARRAY_SIZE(dtypes), &i))
+		return false;
+	*dtype = (enum gbm_dtype)i;
+	return true;
+}
+
+static bool take_file(struct cli *cli, size_t at, const char *text)
+{
+	const char **file = setting(cli, at);
+
+	*file = text;
+	return *text != '\0';
+}
+
+static bool take_replay(struct cli *cli, size_t at, const char *text)
+{
+	enum cli_action *action = setting(cli, at);
+
+	*action = CLI_REPLAY;
+	return cli_range(text, &cli->samples.first_path, &cli->paths);
+}
+
 #define AT(member) offsetof(struct cli, member)
 
 /* Options without an argument set the enumeration of this type at "at". */
@@ -301,6 +369,26 @@ static const struct option_spec specs[] = {
 	{ "mem-cap", "SIZE", "a size such as 1500M or 2G",
 	  "memory of all ranks on a node (what is there)", take_size,
 	  AT(options.mem_cap), 0 },
+	{ "out", "FILE", "a file's name, such as out.npy",
+	  "write the samples there, for NumPy, and FILE.json", take_file,
+	  AT(out), 0 },
+	{ "save", "WHAT", "terminal or paths",
+	  "terminal: S(T), or paths: S(0) .. S(T) (terminal)", take_save,
+	  AT(samples.save), 0 },
+	{ "dtype", "TYPE", "f8 or f4",
+	  "f8: double, or f4: single precision (f8)", take_dtype,
+	  AT(samples.dtype), 0 },
+	{ "force", NULL, NULL, "replace FILE when it is there",
+	  FLAG(samples.force, 1) },
+	{ "verify", "FILE", "a file that --out wrote",
+	  "simulate FILE's samples again and compare each byte", take_file,
+	  AT(verify), 0 },
+	{ "replay", "I:J", "two counts, I < J, such as 0:10",
+	  "print the paths I to J - 1, or write them with --out", take_replay,
+	  AT(action), 0 },
+	{ "like", "FILE", "a file that --out wrote",
+	  "for --replay: model, seed and --save of FILE", take_file, AT(like),
+	  0 },
 	{ "json", NULL, NULL, "print one JSON object", FLAG(output, CLI_JSON) },
 	{ "quiet", NULL, NULL, "print the estimate alone",
 	  FLAG(output, CLI_QUIET) },
@@ -392,14 +480,75 @@ static void explain(int code, char *const *argv, char *error)
 			  : "--help lists what there is");
 }
 
+/* The first of the options in names that was given, or NULL. */
+static const char *first_given(const bool *given, const char *const *names)
+{
+	for (; *names; names++)
+		for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
+			if (given[i] && strcmp(specs[i].name, *names) == 0)
+				return *names;
+	return NULL;
+}
+
+#define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define MODEL                                                                  \
+	"spot", "rate", "dividend", "drift", "vol", "horizon", "steps",        \
+		"paths", "seed"
+
+static bool exclude(char *error, const char *option, const char *other,
+		    const char *why)
+{
+	snprintf(error, CLI_ERROR_SIZE, "--%s %s: leave out --%s", option, why,
+		 other);
+	return false;
+}
+
+/* --out, --verify, --replay and what goes with them. */
+static bool samples_compatible(const struct cli *cli, const bool *given,
+			       char *error)
+{
+	const char *other;
+
+	if (cli->verify) {
+		other = first_given(given,
+				    NAMES(MODEL, "payoff", "strike", "out",
+					  "save", "dtype", "force", "replay",
+					  "like", "dry-run", "json"));
+		return !other || exclude(error, "verify", other,
+					 "takes all from FILE's manifest");
+	}
+	if (cli->action == CLI_REPLAY) {
+		other = first_given(given, NAMES("paths", "payoff", "strike",
+						 "dry-run", "json"));
+		if (other)
+			return exclude(error, "replay", other,
+				       "gives paths, not an estimate");
+	} else if (cli->like) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--like is for --replay: give --replay I:J as well");
+		return false;
+	}
+	other = cli->like ? first_given(given, NAMES(MODEL)) : NULL;
+	if (other)
+		return exclude(error, "like", other,
+			       "takes it from FILE's manifest");
+	other = first_given(given, NAMES("dtype", "force"));
+	if (!other && cli->action != CLI_REPLAY)
+		other = first_given(given, NAMES("save"));
+	if (other && !cli->out) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--%s is about a file: give --out FILE as well",
+			 other);
+		return false;
+	}
+	return true;
+}
+
 static bool compatible(const struct cli *cli, const bool *given, char *error)
 {
-	bool json = false, quiet = false;
+	bool json = first_given(given, NAMES("json")) != NULL;
+	bool quiet = first_given(given, NAMES("quiet")) != NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
-		json |= given[i] && strcmp(specs[i].name, "json") == 0;
-		quiet |= given[i] && strcmp(specs[i].name, "quiet") == 0;
-	}
 	if (json && quiet) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--json and --quiet exclude each other: give one");
@@ -411,7 +560,7 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 			 "give one");
 		return false;
 	}
-	return true;
+	return samples_compatible(cli, given, error);
 }
 
 bool cli_parse(struct cli *cli, int argc, char **argv,
@@ -422,6 +571,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		.model = GBM_MODEL_INIT,
 		.functional = GBM_FUNCTIONAL_INIT,
 		.options = GBM_OPTIONS_INIT,
+		.samples = GBM_SAMPLES_OPTIONS_INIT,
 	};
 	struct option longopts[ARRAY_SIZE(specs) + 1] = { 0 };
 	bool given[ARRAY_SIZE(specs)] = { false };
@@ -463,7 +613,11 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 			 quote(argv[optind]).text);
 		return false;
 	}
-	return compatible(cli, given, error);
+	if (!compatible(cli, given, error))
+		return false;
+	if (cli->verify)
+		cli->action = CLI_VERIFY;
+	return true;
 }
 
 void cli_help(FILE *out)
@@ -481,8 +635,9 @@ void cli_help(FILE *out)
 		"4000000, 4e6 or 4M (thousands: K, M, G, T).  A SIZE is\n"
 		"written as for Slurm's --mem: K, M, G, T are powers of\n"
 		"1024, and a plain number is in megabytes.\n\n"
-		"Exit status: 0 success, 64 bad input, 70 failure, 71 too\n"
-		"little memory, 74 the result could not be written.\n";
+		"Exit status: 0 success, 64 bad input, 65 a file is damaged,\n"
+		"70 failure, 71 too little memory, 73 a file cannot be made,\n"
+		"74 a result or file could not be written or read.\n";
 
 	fputs(head, out);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {

@@ -14,8 +14,16 @@
 #include <stdio.h>
 
 #include <gbm-mc/gbm.h>
+#include <gbm-mc/samples.h>
 
-enum cli_action { CLI_RUN, CLI_DRY_RUN, CLI_HELP, CLI_VERSION };
+enum cli_action {
+	CLI_RUN,
+	CLI_DRY_RUN,
+	CLI_VERIFY,
+	CLI_REPLAY,
+	CLI_HELP,
+	CLI_VERSION
+};
 enum cli_output { CLI_TEXT, CLI_JSON, CLI_QUIET };
 enum cli_progress { CLI_AUTO, CLI_ALWAYS, CLI_NEVER };
 
@@ -23,10 +31,14 @@ struct cli {
 	enum cli_action action;
 	enum cli_output output;
 	enum cli_progress progress;
-	uint64_t paths;
+	uint64_t paths; /* of a replay, the end of its range */
 	struct gbm_model model;
 	struct gbm_functional functional;
 	struct gbm_options options;
+	/* Files of samples: what is written, compared, taken as a model. */
+	const char *out, *verify, *like; /* NULL when not given; of argv */
+	struct gbm_samples_options samples;
+	bool save_given; /* what is saved is not taken from a manifest */
 };
 
 /* Holds any message of cli_parse(), NUL included. */
@@ -53,6 +65,9 @@ bool cli_count(const char *text, uint64_t *value);
  * count: "1.5G".
  */
 bool cli_size(const char *text, uint64_t *value);
+
+/* "I:J", counts, I < J: the paths from I to J - 1. */
+bool cli_range(const char *text, uint64_t *from, uint64_t *to);
 
 /* A finite decimal number. */
 bool cli_number(const char *text, double *value);

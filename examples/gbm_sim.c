@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <float.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,24 +25,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef HAVE_MPI
-#include <gbm-mc/mpi.h>
-#else
 #include <gbm-mc/gbm.h>
-#endif
 
 #include "cli.h"
+#include "samples.h"
+#include "world.h"
 
 /* The 97.5 % quantile of the normal distribution. */
 #define Z95 1.959963984540054
-
-#define NODE_NAME 256
-
-struct world {
-	bool mpi; /* MPI is running */
-	int rank;
-	int size;
-};
 
 /* What a run gave and took. */
 struct report {
@@ -55,23 +44,6 @@ struct report {
 	char peak_node[NODE_NAME]; /* where that was */
 };
 
-static void complain(const struct world *world, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* One line on stderr, from rank 0, in one write. */
-static void complain(const struct world *world, const char *format, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	if (world->rank != 0)
-		return;
-	va_start(ap, format);
-	vsnprintf(line, sizeof(line), format, ap);
-	va_end(ap);
-	fprintf(stderr, "gbm_sim: %s\n", line);
-}
-
 static double now(void)
 {
 	struct timespec t;
@@ -79,233 +51,6 @@ static double now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
-
-/* ---- tasks and MPI */
-
-/* The first of these variables that is set to a number; otherwise -1. */
-static long first_number(const char *const *names)
-{
-	for (; *names; names++) {
-		const char *text = getenv(*names);
-		char *end;
-		long n;
-
-		if (!text || *text == '\0')
-			continue;
-		n = strtol(text, &end, 10);
-		if (*end == '\0' && n >= 0)
-			return n;
-	}
-	return -1;
-}
-
-/*
- * How many tasks the launcher started.  mpirun's own variables go first: inside
- * a Slurm job it starts its daemons by srun, and the tasks then carry the
- * daemons' SLURM_STEP_NUM_TASKS.
- */
-static long tasks_started(void)
-{
-	static const char *const names[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
-					     "SLURM_STEP_NUM_TASKS", NULL };
-
-	return first_number(names);
-}
-
-/* This task's number for the launcher: there may be no MPI to ask. */
-static long task_number(void)
-{
-	static const char *const names[] = { "OMPI_COMM_WORLD_RANK",
-					     "PMIX_RANK", "PMI_RANK",
-					     "SLURM_PROCID", NULL };
-
-	return first_number(names);
-}
-
-/*
- * Tasks that MPI does not join would each do the whole run.  Launchers end all
- * tasks when one fails, with whatever status that gives: all wait a moment, so
- * that they end together and task 0 gets its sentence out.
- */
-static int refuse_lone_tasks(struct world *world, long tasks)
-{
-	const struct timespec moment = { 0, 300000000 };
-
-	world->rank = task_number() > 0;
-#ifdef HAVE_MPI
-	complain(world,
-		 "started as %ld tasks that MPI does not join: start it by "
-		 "'srun --mpi=pmix' or by the mpirun of the MPI it was built "
-		 "with",
-		 tasks);
-#else
-	complain(world,
-		 "started as %ld tasks but built without MPI: start a single "
-		 "task, or build it with MPI",
-		 tasks);
-#endif
-	nanosleep(&moment, NULL);
-	return EX_USAGE;
-}
-
-#ifdef HAVE_MPI
-
-/*
- * MPI_Init() costs memory, in a process that no launcher started also a daemon,
- * and in a task of srun works once only: a shell there could not run gbm_sim
- * twice.  One task does without; of the parts of a heterogeneous step, each
- * counts its own tasks.
- */
-static bool needs_mpi(long tasks)
-{
-	static const char *const names[] = { "OMPI_COMM_WORLD_SIZE",
-					     "PMIX_RANK",
-#ifndef OPEN_MPI /* Debian's does not speak what this variable stands for */
-					     "PMI_RANK",
-#endif
-					     NULL };
-
-	return first_number(names) >= 0 &&
-	       (tasks != 1 || getenv("SLURM_HET_SIZE"));
-}
-
-static int start_mpi(struct world *world)
-{
-	int provided = MPI_THREAD_SINGLE;
-
-	if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) !=
-	    MPI_SUCCESS) {
-		complain(world, "MPI_Init failed: is this the mpirun of the "
-				"MPI that gbm_sim was built with?");
-		return EX_SOFTWARE;
-	}
-	world->mpi = true;
-	if (MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) !=
-		    MPI_SUCCESS ||
-	    MPI_Comm_rank(MPI_COMM_WORLD, &world->rank) != MPI_SUCCESS ||
-	    MPI_Comm_size(MPI_COMM_WORLD, &world->size) != MPI_SUCCESS) {
-		complain(world, "MPI does not tell this task's rank");
-		return EX_SOFTWARE;
-	}
-	if (provided < MPI_THREAD_FUNNELED) {
-		complain(world, "this MPI was built without threads: use one "
-				"with MPI_THREAD_FUNNELED");
-		return EX_SOFTWARE;
-	}
-	return EX_OK;
-}
-
-static int start(struct world *world)
-{
-	long tasks = tasks_started();
-	int code = EX_OK;
-
-	if (needs_mpi(tasks))
-		code = start_mpi(world);
-	if (code == EX_OK && world->size == 1 && tasks > 1)
-		code = refuse_lone_tasks(world, tasks);
-	return code;
-}
-
-/* All end with the status of rank 0, which alone knows whether it printed. */
-static int finish(struct world *world, int code)
-{
-	if (!world->mpi)
-		return code;
-	if (MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD) != MPI_SUCCESS &&
-	    code == EX_OK)
-		code = EX_SOFTWARE;
-	if (MPI_Finalize() != MPI_SUCCESS && code == EX_OK) {
-		complain(world, "MPI_Finalize failed");
-		code = EX_SOFTWARE;
-	}
-	return code;
-}
-
-static int make_plan(const struct world *world, const struct cli *cli,
-		     struct gbm_plan **plan, struct gbm_error *err)
-{
-	if (world->mpi)
-		return gbm_mpi_plan_create(plan, &cli->model, &cli->functional,
-					   cli->paths, &cli->options,
-					   MPI_COMM_WORLD, err);
-	return gbm_plan_create(plan, &cli->model, &cli->functional, cli->paths,
-			       &cli->options, err);
-}
-
-static int run_plan(const struct world *world, const struct gbm_plan *plan,
-		    struct gbm_result *result)
-{
-	return world->mpi ? gbm_mpi_run(plan, MPI_COMM_WORLD, result)
-			  : gbm_run(plan, result);
-}
-
-/* The largest value of all ranks and the node that has it. */
-static bool largest(const struct world *world, double *value,
-		    char node[NODE_NAME])
-{
-	char name[MPI_MAX_PROCESSOR_NAME] = "";
-	struct {
-		double value;
-		int rank;
-	} mine = { *value, world->rank }, most = mine;
-	int n;
-
-	node[0] = '\0';
-	if (!world->mpi)
-		return true;
-	if (MPI_Get_processor_name(name, &n) != MPI_SUCCESS)
-		return false;
-	if (MPI_Allreduce(&mine, &most, 1, MPI_DOUBLE_INT, MPI_MAXLOC,
-			  MPI_COMM_WORLD) != MPI_SUCCESS ||
-	    MPI_Bcast(name, MPI_MAX_PROCESSOR_NAME, MPI_CHAR, most.rank,
-		      MPI_COMM_WORLD) != MPI_SUCCESS)
-		return false;
-	*value = most.value;
-	snprintf(node, NODE_NAME, "%.*s", NODE_NAME - 1, name);
-	return true;
-}
-
-#else
-
-static int start(struct world *world)
-{
-	long tasks = tasks_started();
-
-	return tasks > 1 ? refuse_lone_tasks(world, tasks) : EX_OK;
-}
-
-static int finish(struct world *world, int code)
-{
-	(void)world;
-	return code;
-}
-
-static int make_plan(const struct world *world, const struct cli *cli,
-		     struct gbm_plan **plan, struct gbm_error *err)
-{
-	(void)world;
-	return gbm_plan_create(plan, &cli->model, &cli->functional, cli->paths,
-			       &cli->options, err);
-}
-
-static int run_plan(const struct world *world, const struct gbm_plan *plan,
-		    struct gbm_result *result)
-{
-	(void)world;
-	return gbm_run(plan, result);
-}
-
-static bool largest(const struct world *world, double *value,
-		    char node[NODE_NAME])
-{
-	(void)world;
-	(void)value;
-	node[0] = '\0';
-	return true;
-}
-
-#endif
 
 /* ---- progress */
 
@@ -482,6 +227,16 @@ static void print_reference(const struct report *r)
 		printf(", %.3g away\n", apart);
 }
 
+static void print_file(const struct cli *cli, double seconds)
+{
+	double bytes = samples_bytes(cli);
+
+	printf("samples      %s in %s", bytes_text(bytes).text, cli->out);
+	if (seconds > 0.0)
+		printf(", %.3g GB/s", bytes / seconds / 1e9);
+	putchar('\n');
+}
+
 static void print_text(const struct world *world, const struct cli *cli,
 		       const struct report *r)
 {
@@ -501,6 +256,8 @@ static void print_text(const struct world *world, const struct cli *cli,
 	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
 	       r->seconds, (double)e->n / r->seconds);
 	print_tasks(world, &r->info);
+	if (cli->out)
+		print_file(cli, r->seconds);
 	printf("peak RSS     %s", bytes_text(r->peak_rss).text);
 	if (world->size > 1)
 		printf(", the largest rank's%s%s", many_nodes ? ", on " : "",
@@ -543,6 +300,8 @@ static void print_json(const struct world *world, const struct cli *cli,
 	else
 		printf("\"ci95\": [null, null], ");
 	json_number("reference", r->reference);
+	if (cli->out)
+		printf("\"out_bytes\": %.0f, ", samples_bytes(cli));
 	json_number("seconds", r->seconds);
 	json_number("paths_per_second", (double)r->result.n / r->seconds);
 	if (isfinite(r->peak_rss))
@@ -570,6 +329,8 @@ static void print_plan(const struct world *world, const struct cli *cli,
 	printf("budget       %s a rank, from %s\n",
 	       bytes_text((double)info->budget_bytes).text,
 	       info->budget_source);
+	if (cli->out)
+		print_file(cli, 0.0);
 	printf("memory       %s a rank%s%s; nothing was run\n",
 	       bytes_text(need).text, many_nodes ? " at most, on " : "",
 	       many_nodes ? node : "");
@@ -587,23 +348,40 @@ static int exit_code(int status)
 		return EX_USAGE;
 	case GBM_ENOMEM:
 		return EX_OSERR;
+	case GBM_ECREATE:
+		return EX_CANTCREAT;
+	case GBM_EIO:
+		return EX_IOERR;
+	case GBM_EDAMAGED:
+	case GBM_EFORMAT:
+		return EX_DATAERR;
 	default:
 		return EX_SOFTWARE;
 	}
+}
+
+static int give_up(const struct world *world, int status,
+		   const struct gbm_error *err)
+{
+	complain(world, "%s", err->text[0] ? err->text : gbm_strerror(status));
+	return exit_code(status);
 }
 
 static int simulate(const struct world *world, const struct cli *cli,
 		    const struct gbm_plan *plan, struct progress *progress,
 		    struct report *report)
 {
+	struct gbm_error err = { 0 };
 	double begin;
 	int status;
 
 	begin_progress(progress);
 	begin = now();
-	status = run_plan(world, plan, &report->result);
+	status = run_plan(world, cli, plan, &report->result, &err);
 	report->seconds = fmax(now() - begin, 1e-9);
 	end_progress(progress);
+	if (status != GBM_OK && err.text[0])
+		return give_up(world, status, &err);
 	if (status != GBM_OK) {
 		complain(world, "the run failed: %s", gbm_strerror(status));
 		return exit_code(status);
@@ -619,6 +397,44 @@ static int simulate(const struct world *world, const struct cli *cli,
 	return EX_OK;
 }
 
+/* --verify, and --replay with or without --out. */
+static int handle_samples(const struct world *world, const struct cli *cli,
+			  const struct gbm_plan *plan,
+			  struct progress *progress)
+{
+	bool print = cli->action == CLI_REPLAY && !cli->out;
+	struct gbm_error err = { 0 };
+	double begin = now();
+	int status;
+
+	if (print && world->size > 1) {
+		complain(world, "--replay prints its paths in one task: start "
+				"one, or give --out FILE");
+		return EX_USAGE;
+	}
+	if (!print)
+		begin_progress(progress);
+	if (print)
+		status = samples_print(cli, plan);
+	else if (cli->action == CLI_REPLAY)
+		status = write_samples(world, cli, plan, &err);
+	else
+		status = verify_samples(world, cli, plan, &err);
+	end_progress(progress);
+	if (status != GBM_OK)
+		return give_up(world, status, &err);
+	if (print || world->rank != 0 || cli->output == CLI_QUIET)
+		return EX_OK;
+	if (cli->action == CLI_REPLAY)
+		print_file(cli, now() - begin);
+	else
+		printf("%s: all %" PRIu64 " paths are what seed %" PRIu64
+		       " gives\n",
+		       cli->verify, cli->paths - cli->samples.first_path,
+		       cli->options.seed);
+	return EX_OK;
+}
+
 static int run(const struct world *world, struct cli *cli)
 {
 	struct progress progress = { .paths = cli->paths };
@@ -629,6 +445,11 @@ static int run(const struct world *world, struct cli *cli)
 	int code, status;
 	double need;
 
+	/* Not every node may have it. */
+	status = worst(world, samples_of_manifest(cli, &err));
+	if (status != GBM_OK)
+		return give_up(world, status, &err);
+	progress.paths = cli->paths - cli->samples.first_path;
 	if (wants_progress(world, cli)) {
 		progress.rewrite =
 			cli->progress == CLI_ALWAYS || isatty(STDERR_FILENO);
@@ -639,13 +460,13 @@ static int run(const struct world *world, struct cli *cli)
 	if (status == GBM_OK)
 		status = gbm_plan_info(plan, &report.info);
 	if (status != GBM_OK) {
-		complain(world, "%s",
-			 err.text[0] ? err.text : gbm_strerror(status));
 		gbm_plan_destroy(&plan);
-		return exit_code(status);
+		return give_up(world, status, &err);
 	}
 
-	if (cli->action == CLI_DRY_RUN) {
+	if (cli->action == CLI_VERIFY || cli->action == CLI_REPLAY) {
+		code = handle_samples(world, cli, plan, &progress);
+	} else if (cli->action == CLI_DRY_RUN) {
 		need = (double)report.info.need_bytes;
 		code = EX_OK;
 		if (!largest(world, &need, report.peak_node)) {
@@ -692,7 +513,7 @@ static int act(const struct world *world, int argc, char **argv)
 		complain(world, "%s", error);
 		return EX_USAGE;
 	}
-	if (cli.action == CLI_RUN || cli.action == CLI_DRY_RUN)
+	if (cli.action != CLI_HELP && cli.action != CLI_VERSION)
 		return run(world, &cli);
 	if (world->rank == 0 && cli.action == CLI_HELP)
 		cli_help(stdout);

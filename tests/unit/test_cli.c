@@ -293,6 +293,37 @@ START_TEST(every_option)
 }
 END_TEST
 
+START_TEST(samples)
+{
+	char error[CLI_ERROR_SIZE];
+	struct cli cli;
+
+	ck_assert(parse(&cli, ARGS("--paths=5"), error));
+	ck_assert_ptr_null(cli.out);
+	ck_assert_uint_eq(cli.samples.size, sizeof(cli.samples));
+	/* Names are argv's own, which parse() has freed. */
+	ck_assert_msg(parse(&cli,
+			    ARGS("--out=a", "--save", "paths", "--dtype", "f4",
+				 "--force"),
+			    error),
+		      "%s", error);
+	ck_assert_ptr_nonnull(cli.out);
+	ck_assert_int_eq(cli.action, CLI_RUN);
+	ck_assert_int_eq(cli.samples.save, GBM_SAVE_PATHS);
+	ck_assert_int_eq(cli.samples.dtype, GBM_F4);
+	ck_assert_int_eq(cli.samples.force, 1);
+	ck_assert(parse(&cli, ARGS("--verify=a", "--threads=2"), error));
+	ck_assert_int_eq(cli.action, CLI_VERIFY);
+	ck_assert(parse(&cli, ARGS("--replay=1K:4e18", "--like=a"), error));
+	ck_assert_int_eq(cli.action, CLI_REPLAY);
+	ck_assert_uint_eq(cli.samples.first_path, 1000);
+	ck_assert_uint_eq(cli.paths, UINT64_C(4000000000000000000));
+	ck_assert(!cli.save_given);
+	ck_assert(parse(&cli, ARGS("--replay=0:1", "--save=terminal"), error));
+	ck_assert(cli.save_given);
+}
+END_TEST
+
 START_TEST(words)
 {
 	char error[CLI_ERROR_SIZE];
@@ -368,6 +399,25 @@ static const struct {
 	{ { "--seed=1", "--seed=2" }, "--seed is given twice", "once" },
 	{ { "--json", "--quiet" }, "--json and --quiet", "give one" },
 	{ { "--quiet", "--dry-run" }, "--quiet", "give one" },
+	{ { "--out", "" }, "--out ''", "out.npy" },
+	{ { "--save", "all" }, "--save 'all'", "terminal or paths" },
+	{ { "--dtype", "f2" }, "--dtype 'f2'", "f8 or f4" },
+	{ { "--save", "paths" }, "--save is about a file", "--out FILE" },
+	{ { "--dtype", "f4" }, "--dtype is about a file", "--out FILE" },
+	{ { "--force" }, "--force is about a file", "--out FILE" },
+	{ { "--replay", "5:5" }, "--replay '5:5'", "I < J" },
+	{ { "--replay", "5" }, "--replay '5'", "I < J" },
+	{ { "--replay", "5:x" }, "--replay '5:x'", "I < J" },
+	{ { "--replay", ":5" }, "--replay ':5'", "I < J" },
+	{ { "--replay=0:5e18" }, "--replay '0:5e18'", "I < J" },
+	{ { "--replay=0:5", "--force" }, "--force is about", "--out FILE" },
+	{ { "--replay=0:5", "--paths=9" }, "--replay gives", "leave out" },
+	{ { "--replay=0:5", "--json" }, "--replay gives", "--json" },
+	{ { "--like=a.npy" }, "--like is for --replay", "--replay I:J" },
+	{ { "--like=a", "--replay=0:5", "--vol=1" }, "--like takes", "--vol" },
+	{ { "--verify=a", "--seed=1" }, "--verify takes", "leave out --seed" },
+	{ { "--verify=a", "--out=b" }, "--verify takes", "leave out --out" },
+	{ { "--verify=a", "--replay=0:5" }, "--verify takes", "--replay" },
 	{ { "--nonsense" }, "unknown option '--nonsense'", "--help" },
 	{ { "--nonsense=7" }, "unknown option '--nonsense=7'", "--help" },
 	{ { "--s", "1" }, "ambiguous option '--s'", "write it out" },
@@ -437,6 +487,8 @@ START_TEST(help_lists_all)
 		"horizon", "steps",    "paths",	   "seed",    "payoff",
 		"strike",  "threads",  "chunk",	   "mem-cap", "json",
 		"quiet",   "progress", "dry-run",  "version", "help",
+		"out",	   "save",     "dtype",	   "force",   "verify",
+		"replay",  "like",
 	};
 	char text[8192] = "", option[32];
 	FILE *f = tmpfile();
@@ -471,6 +523,7 @@ static Suite *suite(void)
 	suite_add_tcase(s, values);
 	tcase_add_test(lines, defaults);
 	tcase_add_test(lines, every_option);
+	tcase_add_test(lines, samples);
 	tcase_add_test(lines, words);
 	tcase_add_test(lines, help_and_version_stop);
 	tcase_add_loop_test(lines, sentence, 0, ARRAY_SIZE(bad_lines));
