@@ -41,6 +41,7 @@ check                   | test  | pc:check             | unit tests
 perl                    | test  | cmd:prove            | prove, which runs all tests
 g++                     | test  | cmd:c++              | are the headers good C++, too?
 shellcheck              | test  | cmd:shellcheck       | lint for shell scripts
+python3-numpy           | test  | file:/usr/lib/python3/dist-packages/numpy | reads samples on disk
 mandoc                  | test  | cmd:mandoc           | lint for the manual page
 gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
