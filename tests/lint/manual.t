@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# docs/spank_gbm.8 is good mdoc, and nothing that can be set is missing in it.
+# The manual pages are good mdoc, and nothing that can be set is missing in them.
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/tap.sh
@@ -18,7 +18,7 @@ nothing() {
 }
 
 lint() {
-  mandoc -T lint "$page" 2>&1 |
+  mandoc -T lint docs/*.[1-8] 2>&1 |
     grep -vE 'referenced manual not found|outdated mandoc.db'
 }
 
@@ -58,6 +58,11 @@ ok "each word of plugstack.conf is described" described "${keys[@]}"
 ok "with an example" shown "${keys[@]}"
 ok "each option" described "${options[@]}"
 ok "each variable" described "${variables[@]}"
+page=docs/gbm_sim.1
+mapfile -t options < <(sed -n 's/^\t{ "\([a-z-]*\)", \("[A-Z]\|NULL, NULL\).*/-\1/p' \
+  examples/cli.c)
+ok "each option of gbm_sim" described "${options[@]}"
+ok "of which there are many" test ${#options[@]} -ge 27
 if command -v mandoc >/dev/null; then
   ok "mandoc is content" nothing lint
 else
