@@ -47,7 +47,8 @@ open_all(const struct team *team, const struct gbm_plan *plan, const char *file,
 			gbm_samples_join(&samples, file, plan, options, ticket,
 					 &why),
 			&why);
-	agree(team, outcome);
+	if (agree(team, outcome) != GBM_OK && team->rank == 0)
+		gbm_samples_remove(samples);
 	return samples;
 }
 

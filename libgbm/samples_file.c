@@ -441,6 +441,17 @@ int gbm_samples_create(struct gbm_samples **samples, const char *file,
 	return status;
 }
 
+void gbm_samples_remove(struct gbm_samples *s)
+{
+	char *manifest = s && !s->reads ? with_suffix(s->file, MANIFEST) : NULL;
+
+	if (manifest) {
+		unlink(s->file);
+		unlink(manifest);
+	}
+	free(manifest);
+}
+
 static int join(struct gbm_samples *s, uint64_t ticket, struct gbm_error *err)
 {
 	struct gbm_manifest there;

@@ -68,31 +68,42 @@ static int io_failed(struct writer *w, const char *what, off_t at, int error)
 
 /* ---- the page cache */
 
+/* Whole pages only: outwards, where a neighbour's dirty ones stay. */
+static void drop_oldest(struct writer *w)
+{
+	struct extent *e = &w->extents[w->oldest];
+
+	posix_fadvise(w->s->fd, e->at - e->at % GBM_SAMPLES_CELL,
+		      cell_from(e->n) + GBM_SAMPLES_CELL, POSIX_FADV_DONTNEED);
+	w->pending -= (uint64_t)e->n;
+	w->oldest = (w->oldest + 1) % MAX_EXTENTS;
+	w->n_extents--;
+}
+
 /*
  * Waits for the oldest extent, and lets go of its pages.  On a file server only
- * a sync lets them go: sync_file_range() does not have the server commit.
+ * a sync lets them go, of all extents at once: sync_file_range() does not have
+ * the server commit.
  */
 static int settle(struct writer *w)
 {
 	const unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE |
 			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-	struct extent *e = &w->extents[w->oldest];
-	int fd = w->s->fd, status = -1;
+	const struct extent *e = &w->extents[w->oldest];
+	int fd = w->s->fd, all = w->s->server, status = -1;
 
-	if (!w->s->server)
+	if (!all) {
 		status = sync_file_range(fd, e->at, e->n, how);
-	if (w->s->server ||
-	    (status != 0 &&
-	     (errno == EINVAL || errno == ESPIPE || errno == ENOSYS)))
+		all = status != 0 &&
+		      (errno == EINVAL || errno == ESPIPE || errno == ENOSYS);
+	}
+	if (all)
 		status = fdatasync(fd);
 	if (status != 0)
 		return io_failed(w, "writing", e->at, errno);
-	/* Whole pages only: outwards, where a neighbour's dirty ones stay. */
-	posix_fadvise(fd, e->at - e->at % GBM_SAMPLES_CELL,
-		      cell_from(e->n) + GBM_SAMPLES_CELL, POSIX_FADV_DONTNEED);
-	w->pending -= (uint64_t)e->n;
-	w->oldest = (w->oldest + 1) % MAX_EXTENTS;
-	w->n_extents--;
+	do
+		drop_oldest(w);
+	while (all && w->n_extents);
 	return 0;
 }
 

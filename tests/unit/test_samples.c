@@ -511,6 +511,56 @@ START_TEST(in_parts)
 }
 END_TEST
 
+/* What a checkpoint needs: the packed checksums, and the file's own ticket. */
+START_TEST(goes_on)
+{
+	const struct settings *s = &settings[_i];
+	struct gbm_samples_options o = options_of(s);
+	struct gbm_samples *samples;
+	struct gbm_plan *plan = plan_of(s);
+	struct gbm_error err = { 0 };
+	uint64_t done = s->paths / 2 / GBM_BLOCK_PATHS * GBM_BLOCK_PATHS;
+	uint64_t ticket;
+	void *packed;
+	size_t size;
+
+	save_all(s, "a.npy");
+	ck_assert_int_eq(gbm_samples_create(&samples, "b.npy", plan, &o, &err),
+			 GBM_OK);
+	/* As on a file server, for once. */
+	samples->server = 1;
+	samples->window = 4096;
+	ck_assert_int_eq(gbm_samples_run(samples, 0, done, NULL, NULL, &err),
+			 GBM_OK);
+	ticket = gbm_samples_ticket(samples);
+	size = gbm_samples_packed_size(samples);
+	packed = malloc(size);
+	ck_assert_ptr_nonnull(packed);
+	gbm_samples_pack(samples, packed);
+	/* What comes after is lost, and made again. */
+	ck_assert_int_eq(gbm_samples_run(samples, done, s->paths - done, NULL,
+					 NULL, &err),
+			 GBM_OK);
+	gbm_samples_close(&samples);
+	ck_assert_int_eq(
+		gbm_samples_join(&samples, "b.npy", plan, &o, ticket, &err),
+		GBM_OK);
+	ck_assert_int_eq(gbm_samples_merge(samples, packed, size), GBM_OK);
+	ck_assert_int_eq(gbm_samples_run(samples, done, s->paths - done, NULL,
+					 NULL, &err),
+			 GBM_OK);
+	ck_assert_msg(gbm_samples_finish(samples, &err) == GBM_OK, "%s",
+		      err.text);
+	ck_assert_same("a.npy", "b.npy");
+	gbm_samples_remove(samples);
+	ck_assert_int_ne(access("b.npy", F_OK), 0);
+	ck_assert_int_ne(access("b.npy.json", F_OK), 0);
+	gbm_samples_close(&samples);
+	gbm_plan_destroy(&plan);
+	free(packed);
+}
+END_TEST
+
 START_TEST(replayed)
 {
 	struct settings s = settings[_i];
@@ -768,6 +818,7 @@ static Suite *suite(void)
 	tcase_set_timeout(files, 60);
 	tcase_add_loop_test(files, values, 0, ARRAY_SIZE(settings));
 	tcase_add_loop_test(files, in_parts, 0, ARRAY_SIZE(settings));
+	tcase_add_loop_test(files, goes_on, 0, ARRAY_SIZE(settings));
 	tcase_add_loop_test(files, replayed, 0, ARRAY_SIZE(settings));
 	tcase_add_test(files, damage_is_found);
 	tcase_add_test(files, bad_checksum_is_found);

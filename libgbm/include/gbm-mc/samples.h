@@ -122,6 +122,12 @@ int gbm_samples_sync(struct gbm_samples *samples, struct gbm_error *err);
  */
 int gbm_samples_finish(struct gbm_samples *samples, struct gbm_error *err);
 
+/*
+ * Removes the file and its manifest again, by who created it: a run that could
+ * not begin.
+ */
+void gbm_samples_remove(struct gbm_samples *samples);
+
 /* Frees *samples and sets it to NULL; NULL, pointer to NULL are accepted. */
 void gbm_samples_close(struct gbm_samples **samples);
 
