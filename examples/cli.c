@@ -380,6 +380,8 @@ static const struct option_spec specs[] = {
 	  AT(samples.dtype), 0 },
 	{ "force", NULL, NULL, "replace FILE when it is there",
 	  FLAG(samples.force, 1) },
+	{ "shards", NULL, NULL, "write a file for each rank: FILE.0.npy ...",
+	  FLAG(samples.shards, 1) },
 	{ "verify", "FILE", "a file that --out wrote",
 	  "simulate FILE's samples again and compare each byte", take_file,
 	  AT(verify), 0 },
@@ -512,8 +514,8 @@ static bool samples_compatible(const struct cli *cli, const bool *given,
 	if (cli->verify) {
 		other = first_given(given,
 				    NAMES(MODEL, "payoff", "strike", "out",
-					  "save", "dtype", "force", "replay",
-					  "like", "dry-run", "json"));
+					  "save", "dtype", "force", "shards",
+					  "replay", "like", "dry-run", "json"));
 		return !other || exclude(error, "verify", other,
 					 "takes all from FILE's manifest");
 	}
@@ -532,7 +534,7 @@ static bool samples_compatible(const struct cli *cli, const bool *given,
 	if (other)
 		return exclude(error, "like", other,
 			       "takes it from FILE's manifest");
-	other = first_given(given, NAMES("dtype", "force"));
+	other = first_given(given, NAMES("dtype", "force", "shards"));
 	if (!other && cli->action != CLI_REPLAY)
 		other = first_given(given, NAMES("save"));
 	if (other && !cli->out) {

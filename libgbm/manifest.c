@@ -58,6 +58,37 @@ uint64_t gbm_manifest_layout(struct gbm_manifest *m)
 	return bytes + GBM_NPY_DATA;
 }
 
+void gbm_manifest_shard(const struct gbm_manifest *m, unsigned shard,
+			uint64_t *first_path, uint64_t *rows)
+{
+	const uint64_t size = GBM_BLOCK_PATHS;
+	uint64_t base = m->first_path - m->first_path % size;
+	uint64_t end = m->first_path + m->rows, begin, stop;
+	uint64_t blocks = (end - base + size - 1) / size;
+	uint64_t each = blocks / m->shards, extra = blocks % m->shards;
+
+	begin = shard * each + (shard < extra ? shard : extra);
+	stop = base + (begin + each + (shard < extra)) * size;
+	begin = base + begin * size;
+	stop = stop < end ? stop : end;
+	begin = begin > m->first_path ? begin : m->first_path;
+	*first_path = begin < stop ? begin : stop;
+	*rows = stop - *first_path;
+}
+
+char *gbm_manifest_shard_name(const char *file, unsigned shard)
+{
+	static const char suffix[] = ".npy";
+	size_t n = strlen(file), cut = sizeof(suffix) - 1;
+	char *name;
+
+	if (n > cut && strcmp(file + n - cut, suffix) == 0)
+		n -= cut;
+	if (asprintf(&name, "%.*s.%u%s", (int)n, file, shard, suffix) < 0)
+		return NULL;
+	return name;
+}
+
 /* ---- writing */
 
 /* JSON has a point in its numbers, whatever the program's locale has. */
@@ -141,6 +172,26 @@ static void print_checksums(struct text *out, const struct gbm_manifest *m)
 	add(out, "\n  ]");
 }
 
+static void print_shards(struct text *out, const struct gbm_manifest *m,
+			 const char *name)
+{
+	uint64_t first, rows;
+
+	add(out, "  \"shards\": [");
+	for (unsigned i = 0; i < m->shards; i++) {
+		char *file = gbm_manifest_shard_name(name, i);
+
+		gbm_manifest_shard(m, i, &first, &rows);
+		add(out, "%s\n    {\"file\": ", i ? "," : "");
+		print_string(out, file ? file : "");
+		add(out,
+		    ", \"first_path\": %" PRIu64 ", \"rows\": %" PRIu64 "}",
+		    first, rows);
+		free(file);
+	}
+	add(out, "\n  ],\n");
+}
+
 size_t gbm_manifest_print(const struct gbm_manifest *m, const char *name,
 			  char *text, size_t size)
 {
@@ -163,6 +214,8 @@ size_t gbm_manifest_print(const struct gbm_manifest *m, const char *name,
 		print_number(out, "strike", f->strike);
 		add(out, ",\n");
 	}
+	if (m->shards)
+		print_shards(out, m, name);
 	add(out, "  \"save\": \"%s\", \"dtype\": \"%s\",\n", saves[m->save],
 	    dtypes[m->dtype]);
 	add(out, "  \"first_path\": %" PRIu64 ", \"shape\": [%" PRIu64,
@@ -183,7 +236,7 @@ size_t gbm_manifest_print(const struct gbm_manifest *m, const char *name,
 /* ---- reading */
 
 /* Where a member goes, by its name and those of the objects around it. */
-enum kind { NUMBER, COUNT, WORD, FLAG, TEXT, SHAPE, CHECKSUM };
+enum kind { NUMBER, COUNT, WORD, FLAG, TEXT, SHAPE, CHECKSUM, SHARD };
 
 struct member {
 	const char *path;
@@ -213,6 +266,7 @@ static const struct member members[] = {
 	{ ".block_rows", COUNT, AT(block_rows), false, NULL, 0 },
 	{ ".shape[]", SHAPE, 0, false, NULL, 0 },
 	{ ".crc32c[]", CHECKSUM, 0, true, NULL, 0 },
+	{ ".shards[].first_path", SHARD, 0, true, NULL, 0 },
 	{ ".ticket", COUNT, AT(ticket), true, NULL, 0 },
 	{ ".version", COUNT, SIZE_MAX, false, NULL, 0 },
 	{ ".stream_version", COUNT, SIZE_MAX - 1, false, NULL, 0 },
@@ -225,6 +279,7 @@ struct scan {
 	struct gbm_manifest *m;
 	uint32_t *crc;
 	uint64_t shape[2];
+	uint64_t last_shard; /* its first path */
 	unsigned n_shape;
 	uint64_t version, stream_version;
 	uint32_t n_crc;
@@ -358,6 +413,9 @@ static bool store(struct scan *s, const struct member *member, const char *text,
 	case SHAPE:
 		return !quoted && s->n_shape < 2 &&
 		       read_count(text, &s->shape[s->n_shape++]);
+	case SHARD: /* their rows follow from their number */
+		return !quoted && s->m->shards < GBM_SAMPLES_SHARDS &&
+		       read_count(text, &s->last_shard) && ++s->m->shards;
 	case CHECKSUM:
 		return quoted && s->n_crc < GBM_MANIFEST_BLOCKS &&
 		       read_checksum(text, &s->crc[s->n_crc++]);
@@ -434,7 +492,7 @@ static bool read_value(struct scan *s, char path[64], size_t n, int depth)
 static bool make_sense(struct scan *s)
 {
 	struct gbm_manifest *m = s->m;
-	uint64_t block_rows = m->block_rows;
+	uint64_t block_rows = m->block_rows, first, rows;
 
 	if (peek(s) != '\0' || s->at != s->end)
 		return fail(s, "something follows its end");
@@ -454,6 +512,11 @@ static bool make_sense(struct scan *s)
 	    (m->columns && s->shape[1] != m->columns) ||
 	    block_rows != m->block_rows)
 		return fail(s, "its shape does not fit");
+	if (m->shards) {
+		gbm_manifest_shard(m, m->shards - 1, &first, &rows);
+		if (first != s->last_shard)
+			return fail(s, "its shards do not fit");
+	}
 	if (m->complete ? s->n_crc != m->n_blocks : s->n_crc != 0)
 		return fail(s,
 			    "it has another number of checksums than blocks");

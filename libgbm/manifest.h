@@ -24,6 +24,7 @@ struct gbm_manifest {
 	uint64_t ticket; /* of a file that is not complete */
 	/* The functional whose estimate was made; NULL when there was none. */
 	const struct gbm_functional *functional;
+	unsigned shards;     /* 0: one file */
 	uint64_t block_rows; /* the last block may have fewer */
 	uint32_t n_blocks;
 	uint32_t *crc; /* CRC-32C of each block; owned by whoever set it */
@@ -39,8 +40,19 @@ uint64_t gbm_manifest_layout(struct gbm_manifest *m);
 /* Bytes of one row. */
 uint64_t gbm_manifest_row_bytes(const struct gbm_manifest *m);
 
-/* More than any manifest has, beside its file's name. */
+/* More than a manifest of one file has, beside its name; and of a shard. */
 #define GBM_MANIFEST_SIZE (GBM_MANIFEST_BLOCKS * 16 + 8192)
+#define GBM_MANIFEST_SHARD 1700
+
+/* The rows of a shard, in whole blocks of paths. */
+void gbm_manifest_shard(const struct gbm_manifest *m, unsigned shard,
+			uint64_t *first_path, uint64_t *rows);
+
+/*
+ * The name of shard's file, by that of all, which may be with directories:
+ * "a.npy" has "a.0.npy".  The caller frees it; NULL without memory.
+ */
+char *gbm_manifest_shard_name(const char *file, unsigned shard);
 
 /*
  * Writes m for the file of this name (without directories) into text.  Returns

@@ -47,7 +47,8 @@ open_all(const struct team *team, const struct gbm_plan *plan, const char *file,
 			gbm_samples_join(&samples, file, plan, options, ticket,
 					 &why),
 			&why);
-	if (agree(team, outcome) != GBM_OK && team->rank == 0)
+	if (agree(team, outcome) != GBM_OK &&
+	    (team->rank == 0 || options->shards))
 		gbm_samples_remove(samples);
 	return samples;
 }
@@ -120,22 +121,34 @@ int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
 	struct gbm_samples *samples = NULL;
 	struct gbm_stats *stats = NULL;
 	struct gbm_error why = { 0 };
-	uint64_t first_path = options ? options->first_path : 0, first, count;
+	struct gbm_samples_options mine = GBM_SAMPLES_OPTIONS_INIT;
+	uint64_t first, count;
 	struct team team;
+
+	if (options && options->size == sizeof(mine))
+		mine = *options;
 
 	if (!join(&team, comm, &outcome))
 		goto out;
+	if (mine.shards) {
+		mine.shards = (unsigned)team.size;
+		mine.shard = (unsigned)team.rank;
+	}
 	fail(&outcome, gbm_plan_info(plan, &info), NULL);
-	if (result && result->size != sizeof(*result))
+	if (options && options->size != sizeof(mine))
+		fail(&outcome, GBM_EINVAL,
+		     "samples' options: set them up with "
+		     "GBM_SAMPLES_OPTIONS_INIT");
+	else if (result && result->size != sizeof(*result))
 		fail(&outcome, GBM_EINVAL, NULL);
 	else if (result)
 		fail(&outcome, gbm_stats_create(&stats), NULL);
 	if (agree(&team, &outcome) == GBM_OK)
-		samples = open_all(&team, plan, file, options, &outcome);
+		samples = open_all(&team, plan, file, &mine, &outcome);
 	if (outcome.status != GBM_OK)
 		goto out;
 
-	share_of(&team, first_path, info.n_paths, &first, &count);
+	share_of(&team, mine.first_path, info.n_paths, &first, &count);
 	fail_by(&outcome,
 		gbm_samples_run(samples, first, count, stats,
 				&outcome.user_code, &why),

@@ -119,12 +119,12 @@ static int choose_layout(struct gbm_samples *s,
 		s->functional = plan->functional;
 		m->functional = &s->functional;
 	}
-	s->bytes = gbm_manifest_layout(m);
-	if (!s->bytes)
+	m->shards = o->shards;
+	if (!gbm_manifest_layout(m))
 		return gbm_error_set(err, GBM_EINVAL,
 				     "%s would have more bytes than a file can "
 				     "have: use fewer paths or steps",
-				     gbm_shown(s->file).text);
+				     gbm_shown(s->name).text);
 	s->row.save = m->save;
 	s->row.float_bytes = m->dtype == GBM_F4 ? 4 : 8;
 	s->row.bytes = gbm_manifest_row_bytes(m);
@@ -150,7 +150,8 @@ int gbm_samples_new(struct gbm_samples **samples, const char *file,
 		return gbm_error_set(err, GBM_EINVAL,
 				     "file and plan: must be given");
 	if (o->size != sizeof(*o) || (unsigned)o->save > GBM_SAVE_PATHS ||
-	    (unsigned)o->dtype > GBM_F4)
+	    (unsigned)o->dtype > GBM_F4 || o->shards > GBM_SAMPLES_SHARDS ||
+	    (o->shards && o->shard >= o->shards))
 		return gbm_error_set(err, GBM_EINVAL,
 				     "samples' options: set them up with "
 				     "GBM_SAMPLES_OPTIONS_INIT");
@@ -166,10 +167,12 @@ int gbm_samples_new(struct gbm_samples **samples, const char *file,
 	*samples = s;
 	s->plan = plan;
 	s->fd = -1;
-	s->file = strdup(file);
-	if (!s->file)
+	s->name = strdup(file);
+	if (!s->name)
 		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
 	status = choose_layout(s, o, err);
+	if (!status && gbm_samples_choose(s, o->shard) != GBM_OK)
+		status = gbm_error_set(err, GBM_ENOMEM, "no memory is left");
 	if (!status)
 		status = choose_memory(s, err);
 	if (status)
@@ -182,6 +185,31 @@ int gbm_samples_new(struct gbm_samples **samples, const char *file,
 	return GBM_OK;
 }
 
+int gbm_samples_choose(struct gbm_samples *s, unsigned shard)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	free(s->file);
+	s->first = s->m.first_path;
+	s->rows = s->m.rows;
+	if (s->m.shards) {
+		gbm_manifest_shard(&s->m, shard, &s->first, &s->rows);
+		s->file = gbm_manifest_shard_name(s->name, shard);
+	} else {
+		s->file = strdup(s->name);
+	}
+	s->bytes = GBM_NPY_DATA + s->rows * s->row.bytes;
+	return s->file ? GBM_OK : GBM_ENOMEM;
+}
+
+void gbm_samples_shard(const struct gbm_samples *s, uint64_t *first_path,
+		       uint64_t *n_paths)
+{
+	*first_path = s->first;
+	*n_paths = s->rows;
+}
+
 void gbm_samples_close(struct gbm_samples **samples)
 {
 	struct gbm_samples *s;
@@ -191,6 +219,7 @@ void gbm_samples_close(struct gbm_samples **samples)
 	s = *samples;
 	if (s->fd >= 0)
 		close(s->fd);
+	free(s->name);
 	free(s->file);
 	free(s->crc);
 	free(s->done);
@@ -206,7 +235,7 @@ uint64_t gbm_samples_ticket(const struct gbm_samples *s)
 
 off_t gbm_samples_at(const struct gbm_samples *s, uint64_t path)
 {
-	return (off_t)(GBM_NPY_DATA + (path - s->m.first_path) * s->row.bytes);
+	return (off_t)(GBM_NPY_DATA + (path - s->first) * s->row.bytes);
 }
 
 uint64_t gbm_samples_block_rows(const struct gbm_samples *s, uint32_t block)

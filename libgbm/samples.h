@@ -15,8 +15,12 @@ struct gbm_samples {
 	struct gbm_manifest m;		  /* as it is, or will be, on disk */
 	struct gbm_functional functional; /* that m.functional points to */
 	struct gbm_row row;
-	uint64_t bytes; /* of the file */
+	/* By which name; and the file that is open: a shard, or the only one.
+	 */
+	char *name;
 	char *file;
+	uint64_t first, rows; /* of that file */
+	uint64_t bytes;
 	int fd;
 	int reads;  /* opened to be compared */
 	int server; /* on a file server: see settle() */
@@ -59,6 +63,13 @@ int gbm_samples_fail(struct gbm_samples *s, const struct gbm_error *why);
 /* Counts n rows from path first on as done.  Thread-safe. */
 void gbm_samples_count(struct gbm_samples *s, uint64_t first, uint64_t n,
 		       const unsigned char *bytes);
+
+/* Makes shard the file of *s, closing the one before.  Returns 0 or GBM_ENOMEM.
+ */
+int gbm_samples_choose(struct gbm_samples *s, unsigned shard);
+
+/* Opens a file that is compared, and looks at its header. */
+int gbm_samples_look(struct gbm_samples *s, struct gbm_error *err);
 
 /* Where path's row begins in the file. */
 off_t gbm_samples_at(const struct gbm_samples *s, uint64_t path);

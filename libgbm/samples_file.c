@@ -24,7 +24,7 @@
 #define PARTIAL	 ".json.partial" /* renamed as soon as it is complete */
 
 /* Somebody may have indented it anew. */
-#define MAX_MANIFEST (2 * GBM_MANIFEST_SIZE)
+#define MAX_MANIFEST (2 * GBM_MANIFEST_SIZE + GBM_SAMPLES_SHARDS * 512)
 
 /* What somebody can do about it. */
 static const char *advice(int error)
@@ -106,13 +106,14 @@ static int sync_directory(const char *file)
 /* Returns 0 or errno. */
 static int write_manifest(const struct gbm_samples *s, const char *to)
 {
-	char *text = malloc(GBM_MANIFEST_SIZE);
+	const size_t size =
+		GBM_MANIFEST_SIZE + s->m.shards * GBM_MANIFEST_SHARD;
+	char *text = malloc(size);
 	size_t n = 0, done = 0;
 	int fd = -1, error = ENOMEM;
 
 	if (text)
-		n = gbm_manifest_print(&s->m, base_of(s->file), text,
-				       GBM_MANIFEST_SIZE);
+		n = gbm_manifest_print(&s->m, base_of(s->name), text, size);
 	if (n)
 		fd = open(to,
 			  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
@@ -141,8 +142,8 @@ static int write_manifest(const struct gbm_samples *s, const char *to)
 static int put_manifest(const struct gbm_samples *s, int status,
 			struct gbm_error *err)
 {
-	char *partial = with_suffix(s->file, PARTIAL);
-	char *manifest = with_suffix(s->file, MANIFEST);
+	char *partial = with_suffix(s->name, PARTIAL);
+	char *manifest = with_suffix(s->name, MANIFEST);
 	int error = ENOMEM;
 
 	if (partial && manifest) {
@@ -150,13 +151,13 @@ static int put_manifest(const struct gbm_samples *s, int status,
 		if (!error && rename(partial, manifest) != 0)
 			error = errno;
 		if (!error)
-			error = sync_directory(s->file);
+			error = sync_directory(s->name);
 		else
 			unlink(partial);
 	}
 	free(partial);
 	free(manifest);
-	return error ? complain(err, status, s->file,
+	return error ? complain(err, status, s->name,
 				"its manifest cannot be written", error)
 		     : GBM_OK;
 }
@@ -242,6 +243,7 @@ int gbm_samples_info(const char *file, struct gbm_samples_info *info,
 	info->dtype = m.dtype;
 	info->complete = m.complete;
 	info->stream_version = m.stream_version;
+	info->shards = m.shards;
 	return GBM_OK;
 }
 
@@ -362,7 +364,7 @@ static int put_header(struct gbm_samples *s)
 	char header[GBM_NPY_DATA];
 	ssize_t n;
 
-	gbm_npy_header(header, s->row.float_bytes, s->m.rows, s->m.columns);
+	gbm_npy_header(header, s->row.float_bytes, s->rows, s->m.columns);
 	n = pwrite(s->fd, header, sizeof(header), 0);
 	if (n != (ssize_t)sizeof(header))
 		return n < 0 ? errno : ENOSPC;
@@ -382,9 +384,12 @@ static uint64_t draw_ticket(void)
 	       (uint64_t)getpid();
 }
 
-static int create(struct gbm_samples *s, int force, struct gbm_error *err)
+/* The file, and unless it is another process' business, the manifest. */
+static int create(struct gbm_samples *s, int force, int with_manifest,
+		  struct gbm_error *err)
 {
-	char *manifest = with_suffix(s->file, MANIFEST);
+	char *manifest = with_suffix(with_manifest ? s->name : s->file,
+				     with_manifest ? MANIFEST : "");
 	uint64_t freed = 0;
 	int status, error;
 
@@ -416,7 +421,7 @@ static int create(struct gbm_samples *s, int force, struct gbm_error *err)
 				       gbm_shown(s->file).text,
 				       gbm_size_text(s->bytes).text,
 				       strerror(error), advice(error));
-	} else {
+	} else if (with_manifest) {
 		s->m.ticket = draw_ticket();
 		status = put_manifest(s, GBM_ECREATE, err);
 	}
@@ -435,7 +440,7 @@ int gbm_samples_create(struct gbm_samples **samples, const char *file,
 	int status = gbm_samples_new(samples, file, plan, options, err);
 
 	if (!status)
-		status = create(*samples, options && options->force, err);
+		status = create(*samples, options && options->force, 1, err);
 	if (status)
 		gbm_samples_close(samples);
 	return status;
@@ -443,7 +448,7 @@ int gbm_samples_create(struct gbm_samples **samples, const char *file,
 
 void gbm_samples_remove(struct gbm_samples *s)
 {
-	char *manifest = s && !s->reads ? with_suffix(s->file, MANIFEST) : NULL;
+	char *manifest = s && !s->reads ? with_suffix(s->name, MANIFEST) : NULL;
 
 	if (manifest) {
 		unlink(s->file);
@@ -468,7 +473,7 @@ static int join(struct gbm_samples *s, uint64_t ticket, struct gbm_error *err)
 	s->fd = open(s->file, O_RDWR | O_CLOEXEC);
 	if (s->fd < 0 || fstat(s->fd, &st) != 0 ||
 	    (uint64_t)st.st_size != s->bytes ||
-	    gbm_manifest_read(&there, s->file, crc, NULL) != GBM_OK ||
+	    gbm_manifest_read(&there, s->name, crc, NULL) != GBM_OK ||
 	    there.ticket != ticket)
 		status = gbm_error_set(err, GBM_ECREATE,
 				       "%s is not here what it is where rank 0 "
@@ -489,7 +494,9 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 {
 	int status = gbm_samples_new(samples, file, plan, options, err);
 
-	if (!status)
+	if (!status && options && options->shards)
+		status = create(*samples, options->force, 0, err);
+	else if (!status)
 		status = join(*samples, ticket, err);
 	if (status)
 		gbm_samples_close(samples);
@@ -518,7 +525,7 @@ static int compare_checksums(struct gbm_samples *s, struct gbm_error *err)
 				err, GBM_EDAMAGED,
 				"%s: its samples are right, but the manifest's "
 				"checksum of paths %llu to %llu is not",
-				gbm_shown(s->file).text,
+				gbm_shown(s->name).text,
 				(unsigned long long)first,
 				(unsigned long long)(first + s->done[i] - 1));
 	}
@@ -567,7 +574,7 @@ static int check_header(struct gbm_samples *s, struct gbm_error *err)
 	if (n < 0)
 		return complain(err, GBM_EIO, s->file, "it cannot be read",
 				errno);
-	gbm_npy_header(header, s->row.float_bytes, s->m.rows, s->m.columns);
+	gbm_npy_header(header, s->row.float_bytes, s->rows, s->m.columns);
 	if (n != (ssize_t)sizeof(there) ||
 	    memcmp(there, header, sizeof(there)) != 0)
 		return gbm_error_set(err, GBM_EDAMAGED,
@@ -577,13 +584,10 @@ static int check_header(struct gbm_samples *s, struct gbm_error *err)
 	return GBM_OK;
 }
 
-static int open_to_read(struct gbm_samples *s, int complete,
-			struct gbm_error *err)
+int gbm_samples_look(struct gbm_samples *s, struct gbm_error *err)
 {
 	int in_memory;
 
-	s->reads = 1;
-	s->m.complete = complete;
 	s->fd = open(s->file, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
 		return complain(err, GBM_EIO, s->file, "it cannot be read",
@@ -624,12 +628,15 @@ int gbm_samples_open(struct gbm_samples **samples, const char *file,
 	o.save = m.save;
 	o.dtype = m.dtype;
 	o.first_path = m.first_path;
+	o.shards = m.shards;
 	if (!status)
 		status = gbm_samples_new(samples, file, plan, &o, err);
 	if (!status) {
 		(*samples)->expected = crc;
+		(*samples)->reads = 1;
+		(*samples)->m.complete = m.complete;
 		crc = NULL;
-		status = open_to_read(*samples, m.complete, err);
+		status = gbm_samples_look(*samples, err);
 	}
 	free(crc);
 	if (status)

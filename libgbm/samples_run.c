@@ -328,8 +328,10 @@ static int write_range(struct gbm_samples *s, uint64_t first, uint64_t end,
 {
 	const uint64_t start = first - first % GBM_BLOCK_PATHS;
 	off_t from = gbm_samples_at(s, first), to = gbm_samples_at(s, end);
-	off_t own_from = first == s->m.first_path ? from : cell_from(from);
-	off_t own_to = cell_from(to);
+	/* Nobody else writes into a shard. */
+	int alone = s->m.shards || first == s->m.first_path;
+	off_t own_from = alone ? from : cell_from(from);
+	off_t own_to = s->m.shards ? to : cell_from(to);
 	unsigned threads = s->plan->threads;
 	struct writer *writers;
 	int status;
@@ -358,12 +360,12 @@ static int write_range(struct gbm_samples *s, uint64_t first, uint64_t end,
 	return status;
 }
 
-static int range_is_good(const struct gbm_samples *s, uint64_t first,
-			 uint64_t n)
+/* Within first .. first + rows. */
+static int within(uint64_t first_path, uint64_t n_paths, uint64_t first,
+		  uint64_t rows)
 {
-	uint64_t end = s->plan->n_paths;
-
-	return first >= s->m.first_path && first <= end && n <= end - first;
+	return first_path >= first && first_path - first <= rows &&
+	       n_paths <= rows - (first_path - first);
 }
 
 int gbm_samples_run(struct gbm_samples *s, uint64_t first_path,
@@ -374,7 +376,7 @@ int gbm_samples_run(struct gbm_samples *s, uint64_t first_path,
 
 	if (user_code)
 		*user_code = 0;
-	if (!s || s->reads || !range_is_good(s, first_path, n_paths) ||
+	if (!s || s->reads || !within(first_path, n_paths, s->first, s->rows) ||
 	    (stats &&
 	     (!s->plan->has_functional || first_path % GBM_BLOCK_PATHS ||
 	      (n_paths % GBM_BLOCK_PATHS &&
@@ -396,14 +398,32 @@ int gbm_samples_run(struct gbm_samples *s, uint64_t first_path,
 	return status;
 }
 
+/* What of a range is in the file that is open. */
+static int compare_file(struct gbm_samples *s, struct writer *writers,
+			uint64_t first, uint64_t end)
+{
+	uint64_t last = s->first + s->rows;
+	int code;
+
+	first = first > s->first ? first : s->first;
+	end = end < last ? end : last;
+	if (first >= end)
+		return GBM_OK;
+	for (unsigned i = 0; i < s->plan->threads; i++)
+		writers[i].rows.from = first;
+	return share_out(s, writers, first - first % GBM_BLOCK_PATHS, end,
+			 &code);
+}
+
 int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 		       uint64_t n_paths, uint64_t *bad, struct gbm_error *err)
 {
-	const uint64_t start = first_path - first_path % GBM_BLOCK_PATHS;
+	struct gbm_error why = { 0 };
 	struct writer *writers;
-	int status, code = 0;
+	int status = GBM_OK;
 
-	if (!s || !s->reads || !range_is_good(s, first_path, n_paths))
+	if (!s || !s->reads ||
+	    !within(first_path, n_paths, s->m.first_path, s->m.rows))
 		return gbm_error_set(err, GBM_EINVAL,
 				     "a range to compare must be within the "
 				     "file");
@@ -414,7 +434,24 @@ int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 	writers = make_writers(s, s->plan->threads, first_path, 0);
 	if (!writers)
 		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
-	status = share_out(s, writers, start, first_path + n_paths, &code);
+	if (!s->m.shards)
+		status = compare_file(s, writers, first_path,
+				      first_path + n_paths);
+	for (unsigned i = 0; i < s->m.shards && !status; i++) {
+		uint64_t first, rows;
+
+		gbm_manifest_shard(&s->m, i, &first, &rows);
+		if (first + rows <= first_path || first >= first_path + n_paths)
+			continue;
+		status = gbm_samples_choose(s, i);
+		if (!status)
+			status = gbm_samples_look(s, &why);
+		if (status)
+			s->error = why;
+		else
+			status = compare_file(s, writers, first_path,
+					      first_path + n_paths);
+	}
 	free_writers(writers, s->plan->threads);
 	if (bad)
 		*bad = s->bad;

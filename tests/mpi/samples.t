@@ -72,6 +72,7 @@ $1"
 }
 rm -f "$tmp"/a.npy*
 run "$sim" --paths 50001 --steps 5 --out "$tmp/a.npy" --json
+ok "samples and JSON" is "$status" 0
 if $python -c 'import numpy' 2>/dev/null; then
   ok "NumPy maps them" numpy "
 assert a.shape == (50001,) and a.dtype == '<f8' and a.offset == 4096, a.shape
@@ -129,6 +130,37 @@ run mpi 2 "$sim" --verify "$tmp/r3.npy"
 ok "and verified" is "$status" 0
 run mpi 2 "$sim" --replay 1:2
 ok "two ranks do not print paths" refused 64 "--out FILE"
+
+# A file for each rank.
+for ranks in 1 3; do
+  rm -f "$tmp"/s.*npy*
+  run mpi $ranks "$sim" --paths 50001 --steps 5 --out "$tmp/s.npy" --shards \
+    --quiet
+  shards=()
+  for ((k = 0; k < ranks; k++)); do
+    shards+=("$tmp/s.$k.npy")
+  done
+  ok "$ranks shards, one after the other, are the file" cmp \
+    <(for shard in "${shards[@]}"; do tail -c +4097 "$shard"; done) \
+    <(tail -c +4097 "$tmp/a.npy")
+  ok "and there are no others" \
+    is "$status $(echo "$tmp"/s.*)" "0 ${shards[*]} $tmp/s.npy.json"
+  for readers in 1 2; do
+    run mpi $readers "$sim" --verify "$tmp/s.npy"
+    ok "$ranks shards verified by $readers ranks" is "$status" 0
+  done
+done
+run mpi 3 "$sim" --out "$tmp/s.npy" --shards
+ok "shards that are there" refused 73 "is there"
+rm "$tmp/s.npy.json" "$tmp/s.0.npy" "$tmp/s.2.npy"
+run mpi 3 "$sim" --out "$tmp/s.npy" --shards
+ok "one shard that is there" refused 73 "s.1.npy is there"
+ok "and the others are gone again" is "$(echo "$tmp"/s.*)" "$tmp/s.1.npy"
+if $python -c 'import numpy' 2>/dev/null; then
+  ok "NumPy reads a shard" $python -c "
+import numpy as np
+assert np.load('$tmp/s.1.npy', mmap_mode='r').shape[0] > 16000"
+fi
 
 # Damage.
 damage() { # FILE OFFSET

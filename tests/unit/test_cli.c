@@ -404,6 +404,8 @@ static const struct {
 	{ { "--dtype", "f2" }, "--dtype 'f2'", "f8 or f4" },
 	{ { "--save", "paths" }, "--save is about a file", "--out FILE" },
 	{ { "--dtype", "f4" }, "--dtype is about a file", "--out FILE" },
+	{ { "--shards" }, "--shards is about a file", "--out FILE" },
+	{ { "--verify=a", "--shards" }, "--verify takes", "--shards" },
 	{ { "--force" }, "--force is about a file", "--out FILE" },
 	{ { "--replay", "5:5" }, "--replay '5:5'", "I < J" },
 	{ { "--replay", "5" }, "--replay '5'", "I < J" },
@@ -488,7 +490,7 @@ START_TEST(help_lists_all)
 		"strike",  "threads",  "chunk",	   "mem-cap", "json",
 		"quiet",   "progress", "dry-run",  "version", "help",
 		"out",	   "save",     "dtype",	   "force",   "verify",
-		"replay",  "like",
+		"replay",  "like",     "shards",
 	};
 	char text[8192] = "", option[32];
 	FILE *f = tmpfile();

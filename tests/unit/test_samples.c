@@ -561,34 +561,6 @@ START_TEST(goes_on)
 }
 END_TEST
 
-START_TEST(replayed)
-{
-	struct settings s = settings[_i];
-	struct gbm_samples_options o;
-	struct gbm_samples *samples;
-	struct gbm_error err = { 0 };
-	struct gbm_plan *plan;
-
-	s.first = 777;
-	s.paths = 5001;
-	o = options_of(&s);
-	plan = plan_of(&s);
-	ck_assert_int_eq(gbm_samples_create(&samples, "r.npy", plan, &o, &err),
-			 GBM_OK);
-	ck_assert_int_eq(gbm_samples_run(samples, 776, 1, NULL, NULL, &err),
-			 GBM_EINVAL);
-	ck_assert_int_eq(gbm_samples_run(samples, 777, 1000, NULL, NULL, &err),
-			 GBM_OK);
-	ck_assert_int_eq(gbm_samples_run(samples, 1777, 3224, NULL, NULL, &err),
-			 GBM_OK);
-	ck_assert_msg(gbm_samples_finish(samples, &err) == GBM_OK, "%s",
-		      err.text);
-	gbm_samples_close(&samples);
-	gbm_plan_destroy(&plan);
-	check_values(&s, "r.npy");
-}
-END_TEST
-
 static int verify(const struct settings *s, const char *name, uint64_t *bad,
 		  struct gbm_error *err)
 {
@@ -617,6 +589,115 @@ static void flip(const char *name, long at)
 	putc(c ^ 1, f);
 	fclose(f);
 }
+
+/* Shards one after the other are the one file, and are compared as one. */
+START_TEST(in_shards)
+{
+	static const char *const names[] = { "b.0.npy", "b.1.npy", "b.2.npy" };
+	const struct settings *s = &settings[_i];
+	struct gbm_samples_options o = options_of(s);
+	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
+	struct gbm_samples *shard[3];
+	struct gbm_plan *plan = plan_of(s);
+	struct gbm_error err = { 0 };
+	size_t n, m, at = GBM_NPY_DATA, size;
+	uint64_t first, rows, next = 0;
+	char *whole, *part;
+	void *packed;
+
+	save_all(s, "a.npy");
+	whole = slurp("a.npy", &n);
+	o.shards = 3;
+	for (unsigned i = 0; i < 3; i++) {
+		o.shard = i;
+		ck_assert_msg((i ? gbm_samples_join(&shard[i], "b.npy", plan,
+						    &o, 0, &err)
+				 : gbm_samples_create(&shard[i], "b.npy", plan,
+						      &o, &err)) == GBM_OK,
+			      "%s", err.text);
+	}
+	size = gbm_samples_packed_size(shard[0]);
+	packed = malloc(size);
+	ck_assert_ptr_nonnull(packed);
+	for (unsigned i = 0; i < 3; i++) {
+		gbm_samples_shard(shard[i], &first, &rows);
+		ck_assert_uint_eq(first, next);
+		next += rows;
+		ck_assert_int_eq(gbm_samples_run(shard[i], first, rows + 1,
+						 NULL, NULL, &err),
+				 GBM_EINVAL);
+		ck_assert_msg(gbm_samples_run(shard[i], first, rows, NULL, NULL,
+					      &err) == GBM_OK,
+			      "%s", err.text);
+		gbm_samples_pack(shard[i], packed);
+		if (i)
+			ck_assert_int_eq(
+				gbm_samples_merge(shard[0], packed, size),
+				GBM_OK);
+	}
+	ck_assert_uint_eq(next, s->paths);
+	ck_assert_msg(gbm_samples_finish(shard[0], &err) == GBM_OK, "%s",
+		      err.text);
+	for (unsigned i = 0; i < 3; i++) {
+		gbm_samples_close(&shard[i]);
+		part = slurp(names[i], &m);
+		m -= GBM_NPY_DATA;
+		ck_assert_uint_le(m, n - at);
+		ck_assert_mem_eq(part + GBM_NPY_DATA, whole + at, m);
+		at += m;
+		free(part);
+	}
+	ck_assert_uint_eq(at, n);
+	ck_assert_int_eq(gbm_samples_info("b.npy", &info, &err), GBM_OK);
+	ck_assert_uint_eq(info.shards, 3);
+	ck_assert_int_eq(info.complete, 1);
+	ck_assert_msg(verify(s, "b.npy", &next, &err) == GBM_OK, "%s",
+		      err.text);
+	if (s->paths > 2048) {
+		struct stat st;
+
+		ck_assert_int_eq(stat("b.2.npy", &st), 0);
+		flip("b.2.npy", (long)st.st_size - 1);
+		ck_assert_int_eq(verify(s, "b.npy", &next, &err), GBM_EDAMAGED);
+		ck_assert_uint_eq(next, s->paths - 1);
+		ck_assert_msg(strstr(err.text, "b.2.npy"), "%s", err.text);
+		unlink("b.1.npy");
+		ck_assert_int_eq(verify(s, "b.npy", &next, &err), GBM_EIO);
+		ck_assert_msg(strstr(err.text, "b.1.npy"), "%s", err.text);
+	}
+	gbm_plan_destroy(&plan);
+	free(packed);
+	free(whole);
+}
+END_TEST
+
+START_TEST(replayed)
+{
+	struct settings s = settings[_i];
+	struct gbm_samples_options o;
+	struct gbm_samples *samples;
+	struct gbm_error err = { 0 };
+	struct gbm_plan *plan;
+
+	s.first = 777;
+	s.paths = 5001;
+	o = options_of(&s);
+	plan = plan_of(&s);
+	ck_assert_int_eq(gbm_samples_create(&samples, "r.npy", plan, &o, &err),
+			 GBM_OK);
+	ck_assert_int_eq(gbm_samples_run(samples, 776, 1, NULL, NULL, &err),
+			 GBM_EINVAL);
+	ck_assert_int_eq(gbm_samples_run(samples, 777, 1000, NULL, NULL, &err),
+			 GBM_OK);
+	ck_assert_int_eq(gbm_samples_run(samples, 1777, 3224, NULL, NULL, &err),
+			 GBM_OK);
+	ck_assert_msg(gbm_samples_finish(samples, &err) == GBM_OK, "%s",
+		      err.text);
+	gbm_samples_close(&samples);
+	gbm_plan_destroy(&plan);
+	check_values(&s, "r.npy");
+}
+END_TEST
 
 START_TEST(damage_is_found)
 {
@@ -819,6 +900,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(files, values, 0, ARRAY_SIZE(settings));
 	tcase_add_loop_test(files, in_parts, 0, ARRAY_SIZE(settings));
 	tcase_add_loop_test(files, goes_on, 0, ARRAY_SIZE(settings));
+	tcase_add_loop_test(files, in_shards, 0, ARRAY_SIZE(settings));
 	tcase_add_loop_test(files, replayed, 0, ARRAY_SIZE(settings));
 	tcase_add_test(files, damage_is_found);
 	tcase_add_test(files, bad_checksum_is_found);

@@ -66,8 +66,9 @@ int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm);
  * ranks must be able to open by this name; each writes its part; rank 0
  * completes the manifest.  result may be NULL, and must be for a first_path
  * that is not 0; else it is gbm_mpi_run()'s, of the same paths.  All ranks give
- * the same options.  Returns as gbm_samples_create() and gbm_samples_run(),
- * and *err says why and on which rank.
+ * the same options; any options->shards but 0 means one file for each rank,
+ * which it alone must be able to reach.  Returns as gbm_samples_create() and
+ * gbm_samples_run(), and *err says why and on which rank.
  */
 int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			const char *file,

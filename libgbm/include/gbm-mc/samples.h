@@ -49,12 +49,22 @@ struct gbm_samples_options {
 	 * from 0 on are those of the estimate.
 	 */
 	uint64_t first_path;
+	/*
+	 * 0: one file.  Else so many, up to GBM_SAMPLES_SHARDS, of which this
+	 * process writes number shard, from 0: "out.npy" is then out.0.npy,
+	 * out.1.npy, ..., each a file for NumPy, and out.npy.json.  Their rows
+	 * are the parts of gbm_mpi_range(); gbm_samples_shard() has them.
+	 */
+	unsigned shards;
+	unsigned shard;
 };
+
+#define GBM_SAMPLES_SHARDS 4096
 
 #define GBM_SAMPLES_OPTIONS_INIT                                               \
 	{                                                                      \
 		sizeof(struct gbm_samples_options), GBM_SAVE_TERMINAL, GBM_F8, \
-			0, 0                                                   \
+			0, 0, 0, 0                                             \
 	}
 
 /* A file of samples, open in this process. */
@@ -81,6 +91,9 @@ int gbm_samples_create(struct gbm_samples **samples, const char *file,
 /*
  * Opens, to write into it, what another process has created with the same plan
  * and options and this ticket; GBM_ECREATE when the file here is not that one.
+ * Of shards each process creates its own: number 0 by gbm_samples_create(),
+ * which also makes the manifest, the others by this, which only they need to
+ * be able to reach.
  */
 int gbm_samples_join(struct gbm_samples **samples, const char *file,
 		     const struct gbm_plan *plan,
@@ -88,12 +101,16 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 		     struct gbm_error *err);
 uint64_t gbm_samples_ticket(const struct gbm_samples *samples);
 
+/* The paths of this process' shard, or of the only file. */
+void gbm_samples_shard(const struct gbm_samples *samples, uint64_t *first_path,
+		       uint64_t *n_paths);
+
 /*
  * Simulates the n_paths paths from first_path on, once, in all threads of the
  * plan; writes them, and adds the plan's functional to *stats, with the bits of
  * gbm_run_range().  stats may be NULL, and so is it for a plan without a
  * functional; with it the range must be as gbm_run_range() wants it, without
- * any range from options.first_path on will do.
+ * any range from options.first_path on will do, but within the shard.
  *
  * Returns 0; or GBM_EIO, explains in *err, and stats are unchanged; or as
  * gbm_run_range().  One thread at a time.
@@ -147,12 +164,13 @@ struct gbm_samples_info {
 	enum gbm_dtype dtype;
 	int complete;
 	int stream_version; /* GBM_STREAM_VERSION of who wrote it */
+	unsigned shards;    /* 0: one file */
 };
 
 #define GBM_SAMPLES_INFO_INIT                                                  \
 	{                                                                      \
 		sizeof(struct gbm_samples_info), GBM_MODEL_INIT, 0, 0, 0,      \
-			GBM_SAVE_TERMINAL, GBM_F8, 0, 0                        \
+			GBM_SAVE_TERMINAL, GBM_F8, 0, 0, 0                     \
 	}
 
 /*
