@@ -31,11 +31,12 @@ like "of two tasks, the one that was killed is named" "$message" \
   'task 1 on node02'
 unlike "and the other is not" "$message" 'task 0'
 
-# Three of four die, two of them on one node; none ends the others.
+# Three of four die, two of them on one node; none ends the others. Nodes of four
+# cores would get three tasks and one.
 settings oom=task
 settle
 # shellcheck disable=SC2016 # for the tasks
-run srun -N2 -n4 -K0 --gbm-mem-cap=128M \
+run srun -N2 -n4 --ntasks-per-node=2 -K0 --gbm-mem-cap=128M \
   sh -c '[ $SLURM_PROCID = 3 ] || exec hog 200; sleep 3'
 is "of several, each is named that was killed, and once" \
   "$(grep -oE 'task [0-9]+ on node0[12] was killed' <<<"$err" | sort)" \

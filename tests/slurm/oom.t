@@ -149,7 +149,7 @@ settle
 # one takes too much, and the others live on.
 start_waiting() {
   rm -f "$work"/up.* "$work/go"
-  run srun -N2 -n4 "$@" --gbm-mem-cap=128M sh -c "
+  run srun -N2 -n4 --ntasks-per-node=2 "$@" --gbm-mem-cap=128M sh -c "
     touch $work/up.\$SLURM_PROCID
     until [ -e $work/go ]; do sleep 0.1; done
     [ \$SLURM_PROCID != 3 ] || exec hog 200
