@@ -193,7 +193,7 @@ static uint64_t groups_of(uint64_t n)
 static void run_ends(struct gbm_rows *rows, uint64_t first, size_t n)
 {
 	struct ends e = { rows, first, n };
-	const struct gbm_take take = { take_ends, &e };
+	const struct gbm_take take = { take_ends, &e, 0, 0 };
 
 	rows->plan->kernel->terminal(&rows->plan->dynamics,
 				     first / GBM_GROUP_PATHS, groups_of(n),
@@ -208,7 +208,7 @@ static void run_ends(struct gbm_rows *rows, uint64_t first, size_t n)
 static void run_means(struct gbm_rows *rows, uint64_t first, size_t n)
 {
 	struct ends e = { rows, first, n };
-	const struct gbm_take take = { take_means, &e };
+	const struct gbm_take take = { take_means, &e, 0, 0 };
 
 	rows->plan->kernel->average(&rows->plan->dynamics,
 				    first / GBM_GROUP_PATHS, groups_of(n), NULL,
