@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libgbm/pack.h"
 #include "libgbm/stats.h"
 
 #define MANTISSA_MASK ((UINT64_C(1) << 52) - 1)
@@ -389,46 +390,6 @@ int gbm_stats_result(const struct gbm_stats *stats, struct gbm_result *result)
 #define PACK_MAGIC (UINT64_C(0x3053544154534247) ^ GBM_STREAM_VERSION)
 #define PACK_WORDS (7 + 2 * GBM_ACC_LIMBS + 1)
 
-static void put_word(unsigned char *p, uint64_t w)
-{
-	for (int i = 0; i < 8; i++)
-		p[i] = (unsigned char)(w >> (8 * i));
-}
-
-static uint64_t get_word(const unsigned char *p)
-{
-	uint64_t w = 0;
-
-	for (int i = 0; i < 8; i++)
-		w |= (uint64_t)p[i] << (8 * i);
-	return w;
-}
-
-static uint64_t double_bits(double x)
-{
-	uint64_t w;
-
-	memcpy(&w, &x, sizeof(w));
-	return w;
-}
-
-static double bits_double(uint64_t w)
-{
-	double x;
-
-	memcpy(&x, &w, sizeof(x));
-	return x;
-}
-
-static uint64_t check_word(const uint64_t *word, size_t n)
-{
-	uint64_t h = 0;
-
-	for (size_t i = 0; i < n; i++)
-		h = gbm_mix64((h ^ word[i]) + GBM_GOLDEN);
-	return h;
-}
-
 size_t gbm_stats_packed_size(void)
 {
 	return PACK_WORDS * sizeof(uint64_t);
@@ -437,11 +398,13 @@ size_t gbm_stats_packed_size(void)
 void gbm_stats_pack(const struct gbm_stats *stats, void *bytes)
 {
 	const struct gbm_acc *acc[2] = { &stats->sum, &stats->sum2 };
-	uint64_t word[PACK_WORDS] = {
-		PACK_MAGIC,	  stats->n,	    stats->n_nan,
-		stats->n_pos_inf, stats->n_neg_inf, double_bits(stats->min),
-		double_bits(stats->max)
-	};
+	uint64_t word[PACK_WORDS] = { PACK_MAGIC,
+				      stats->n,
+				      stats->n_nan,
+				      stats->n_pos_inf,
+				      stats->n_neg_inf,
+				      gbm_double_bits(stats->min),
+				      gbm_double_bits(stats->max) };
 	unsigned char *p = bytes;
 	size_t k = 7;
 
@@ -452,9 +415,9 @@ void gbm_stats_pack(const struct gbm_stats *stats, void *bytes)
 		for (unsigned i = 0; i < GBM_ACC_LIMBS; i++)
 			word[k++] = (uint64_t)copy.limb[i];
 	}
-	word[k] = check_word(word, k);
-	for (size_t i = 0; i < PACK_WORDS; i++)
-		put_word(p + 8 * i, word[i]);
+	for (size_t i = 0; i < k; i++)
+		gbm_put_word(p + 8 * i, word[i]);
+	gbm_put_word(p + 8 * k, gbm_check_word(p, k));
 }
 
 int gbm_stats_unpack(struct gbm_stats *stats, const void *bytes, size_t n)
@@ -467,16 +430,16 @@ int gbm_stats_unpack(struct gbm_stats *stats, const void *bytes, size_t n)
 	if (n != gbm_stats_packed_size())
 		return GBM_EFORMAT;
 	for (size_t i = 0; i < PACK_WORDS; i++)
-		word[i] = get_word(p + 8 * i);
+		word[i] = gbm_get_word(p + 8 * i);
 	if (word[0] != PACK_MAGIC ||
-	    word[PACK_WORDS - 1] != check_word(word, PACK_WORDS - 1))
+	    word[PACK_WORDS - 1] != gbm_check_word(p, PACK_WORDS - 1))
 		return GBM_EFORMAT;
 	stats->n = word[1];
 	stats->n_nan = word[2];
 	stats->n_pos_inf = word[3];
 	stats->n_neg_inf = word[4];
-	stats->min = bits_double(word[5]);
-	stats->max = bits_double(word[6]);
+	stats->min = gbm_bits_double(word[5]);
+	stats->max = gbm_bits_double(word[6]);
 	for (unsigned a = 0; a < 2; a++) {
 		for (unsigned i = 0; i < GBM_ACC_LIMBS; i++)
 			acc[a]->limb[i] = (int64_t)word[k++];
