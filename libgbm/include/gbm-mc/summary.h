@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef GBM_MC_SUMMARY_H
+#define GBM_MC_SUMMARY_H
+
+/*
+ * Quantiles, histograms and tail risks of any number of values, in memory that
+ * does not grow with their number.
+ *
+ * All of it merges exactly: the same values give the same bits in any order,
+ * split in any way over calls, threads, ranks and merges.
+ */
+
+#include <gbm-mc/gbm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+/*
+ * Counts of values in buckets cut from a double's bits: sign, exponent and
+ * the ten leading bits of the fraction, 1024 buckets to each power of two.
+ *
+ * Counted are the 64 powers of two below the largest magnitude so far.  Lesser
+ * values, below 2^-63 of that, share one bucket for each sign; exact zeros,
+ * infinities and NaN have their own counts.  A sketch belongs to one thread at
+ * a time and takes about a megabyte.
+ */
+struct gbm_sketch;
+
+/*
+ * No order statistic x that a sketch tells is further than this times |x| from
+ * the exact one; but those below 2^-63 of the largest magnitude, and subnormal
+ * numbers, are known to lie within lo and hi only.
+ */
+#define GBM_SKETCH_ERROR (1.0 / 1024)
+
+/* Returns 0 and sets *sketch to an empty sketch, or GBM_EINVAL, GBM_ENOMEM. */
+int gbm_sketch_create(struct gbm_sketch **sketch);
+
+/* Frees *sketch and sets it to NULL; NULL, pointer to NULL are accepted. */
+void gbm_sketch_destroy(struct gbm_sketch **sketch);
+
+/* Adds n values.  Allocates nothing. */
+void gbm_sketch_add(struct gbm_sketch *sketch, const double *values, size_t n);
+
+/*
+ * Adds what from holds to into; from is unchanged.  Returns 0, or GBM_EINVAL
+ * when they are not of the same kind (see gbm_summary_fan()).
+ */
+int gbm_sketch_merge(struct gbm_sketch *into, const struct gbm_sketch *from);
+
+/* Number of values, with those that are not finite. */
+uint64_t gbm_sketch_count(const struct gbm_sketch *sketch);
+
+/*
+ * Bytes that gbm_sketch_pack() writes, whatever was added; little-endian, the
+ * same on every machine.  Equal values give equal bytes.  Unpacking returns 0,
+ * or GBM_EFORMAT and leaves the sketch as it was when the bytes are damaged,
+ * or not of a sketch of the same kind and GBM_STREAM_VERSION.
+ */
+size_t gbm_sketch_packed_size(const struct gbm_sketch *sketch);
+void gbm_sketch_pack(const struct gbm_sketch *sketch, void *bytes);
+int gbm_sketch_unpack(struct gbm_sketch *sketch, const void *bytes, size_t n);
+
+/* A quantile of n values; all in the values' unit. */
+struct gbm_quantile {
+	size_t size;  /* set by the caller: sizeof(struct gbm_quantile) */
+	uint64_t n;   /* number of values */
+	double level; /* as asked */
+	double value; /* within GBM_SKETCH_ERROR of the order statistic */
+	double lo;    /* lo <= the exact order statistic <= hi */
+	double hi;
+	/*
+	 * A 95 % confidence interval of the quantile of the distribution that
+	 * the values were drawn from, independently: order statistics
+	 * 1.96 sqrt(n level (1 - level)) places away (Conover, "Practical
+	 * Nonparametric Statistics", 1999, 3.2), each rounded outwards.  An
+	 * end beyond the sample is -INFINITY or INFINITY.
+	 */
+	double ci_lo;
+	double ci_hi;
+};
+
+#define GBM_QUANTILE_INIT                                                      \
+	{                                                                      \
+		sizeof(struct gbm_quantile), 0, (double)NAN, (double)NAN,      \
+			(double)NAN, (double)NAN, (double)NAN, (double)NAN     \
+	}
+
+/*
+ * The least value x such that a share level of the values, 0 <= level <= 1, is
+ * not above x: the inverse of the empirical distribution function (type 1 of
+ * Hyndman and Fan, "Sample quantiles in statistical packages", 1996); level 0
+ * is the least value, 1 the largest.  Where n * level is a whole number but
+ * for the rounding of level, it counts as one.
+ *
+ * Within its bucket a value is placed as if those there were evenly spread.
+ * All members are NAN when there are no values, or NaN among them.  Returns 0,
+ * or GBM_EINVAL for a level that is none or a wrong size.
+ */
+int gbm_sketch_quantile(const struct gbm_sketch *sketch, double level,
+			struct gbm_quantile *quantile);
+
+/*
+ * The risk of the loss cost - value; in the values' unit, losses positive.
+ */
+struct gbm_risk {
+	size_t size; /* set by the caller: sizeof(struct gbm_risk) */
+	uint64_t n;
+	double level;
+	double cost;
+	double var;    /* value at risk */
+	double var_lo; /* var_lo <= that of the exact values <= var_hi */
+	double var_hi;
+	double es;    /* expected shortfall */
+	double es_lo; /* es_lo <= that of the exact values <= es_hi */
+	double es_hi;
+	double es_std_error; /* of es, by the sampling of the values */
+};
+
+#define GBM_RISK_INIT                                                          \
+	{                                                                      \
+		sizeof(struct gbm_risk), 0, (double)NAN, (double)NAN,          \
+			(double)NAN, (double)NAN, (double)NAN, (double)NAN,    \
+			(double)NAN, (double)NAN, (double)NAN                  \
+	}
+
+/*
+ * Value at risk and expected shortfall at a level 0 < level < 1, such as 0.99,
+ * of the loss L = cost - value (McNeil, Frey and Embrechts, "Quantitative Risk
+ * Management", 2nd ed. 2015, definitions 2.8 and 2.12):
+ *
+ *	VaR = least l such that P(L <= l) >= level
+ *	ES = mean of VaR over the levels from level to 1
+ *
+ * with P the empirical distribution, so that ES is the mean of the
+ * n (1 - level) largest losses, the last of them counted in part.  Exact
+ * values would differ by less than GBM_SKETCH_ERROR times the value's
+ * magnitude, for ES its mean magnitude over the tail; the bounds are given.
+ *
+ * es_std_error is that of Manistre and Hancock, "Variance of the CTE
+ * estimator", North American Actuarial Journal 9 (2005).
+ *
+ * NAN and errors as for gbm_sketch_quantile(); cost must be finite.
+ */
+int gbm_sketch_risk(const struct gbm_sketch *sketch, double cost, double level,
+		    struct gbm_risk *risk);
+
+/*
+ * A histogram of bins >= 1 equal bins from lo to hi, lo < hi; NAN for either
+ * stands for the least or largest finite value.  Edges are moved to where the
+ * sketch has one, by less than GBM_SKETCH_ERROR of themselves, so that counts
+ * are exact: counts[1 + i] is that of the values from edges[i] on and below
+ * edges[i + 1]; when edges[i] < 0, of those above edges[i] and up to
+ * edges[i + 1].  counts[0] and counts[bins + 1] are what lies below and above.
+ *
+ * edges has room for bins + 1 numbers and counts for bins + 2; the caller's.
+ * Returns 0 or GBM_EINVAL; without finite values everything is 0.
+ */
+int gbm_sketch_histogram(const struct gbm_sketch *sketch, double lo, double hi,
+			 size_t bins, double *edges, uint64_t *counts);
+
+/*
+ * How many bins suit the values: the rule of Freedman and Diaconis, "On the
+ * histogram as a density estimator" (1981), within 1 and most.
+ */
+size_t gbm_sketch_bins(const struct gbm_sketch *sketch, size_t most);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
