@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,10 +147,12 @@ static uint64_t mix_number(uint64_t digest, double number)
 
 static uint64_t digest_of(const struct gbm_model *model,
 			  const struct gbm_functional *functional,
-			  uint64_t n_paths, uint64_t seed)
+			  uint64_t n_paths, const struct gbm_options *options)
 {
-	uint64_t digest = mix(mix(mix(0, n_paths), seed), model->steps);
+	uint64_t digest =
+		mix(mix(mix(0, n_paths), options->seed), model->steps);
 
+	digest = mix(digest, options->collect);
 	digest = mix_number(digest, model->spot);
 	digest = mix_number(digest, model->rate);
 	digest = mix_number(digest, model->dividend);
@@ -169,7 +172,7 @@ static uint64_t digest_of(const struct gbm_model *model,
  * to the others would otherwise get an average over different models.
  */
 static void require_same(const struct team *team, uint64_t digest,
-			 struct outcome *outcome)
+			 const char *otherwise, struct outcome *outcome)
 {
 	uint64_t mine[2] = { digest, ~digest }, most[2] = { digest, ~digest };
 
@@ -177,9 +180,7 @@ static void require_same(const struct team *team, uint64_t digest,
 		   MPI_Allreduce(mine, most, 2, MPI_UINT64_T, MPI_MAX,
 				 team->comm)) &&
 	    most[0] != ~most[1])
-		fail(outcome, GBM_EINVAL,
-		     "the ranks were given different models, functionals, "
-		     "numbers of paths or seeds: give all the same");
+		fail(outcome, GBM_EINVAL, otherwise);
 }
 
 int gbm_mpi_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
@@ -224,7 +225,10 @@ int gbm_mpi_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 		       &outcome);
 	if (agree(&team, &outcome) == GBM_OK)
 		require_same(&team,
-			     digest_of(model, functional, n_paths, mine.seed),
+			     digest_of(model, functional, n_paths, &mine),
+			     "the ranks were given different models, "
+			     "functionals, numbers of paths, seeds or things "
+			     "to collect: give all the same",
 			     &outcome);
 	if (outcome.status != GBM_OK)
 		gbm_plan_destroy(&made);
@@ -269,45 +273,26 @@ int gbm_mpi_stream_open(struct gbm_stream **stream, const struct gbm_plan *plan,
 	return status;
 }
 
-/* into += from, both packed. */
-static int merge_packed(const unsigned char *from, unsigned char *into,
-			size_t n)
-{
-	struct gbm_stats *a = NULL, *b = NULL;
-	int status = gbm_stats_create(&a);
-
-	if (status == GBM_OK)
-		status = gbm_stats_create(&b);
-	if (status == GBM_OK)
-		status = gbm_stats_unpack(a, into, n);
-	if (status == GBM_OK)
-		status = gbm_stats_unpack(b, from, n);
-	if (status == GBM_OK) {
-		gbm_stats_merge(a, b);
-		gbm_stats_pack(a, into);
-	}
-	gbm_stats_destroy(&a);
-	gbm_stats_destroy(&b);
-	return status;
-}
-
 /*
- * What ranks exchange: one byte, 0 or a negated status, and packed statistics.
- * MPI gives an operation no way to fail, hence the byte.
+ * What ranks exchange: one byte, 0 or a negated status, and a packed part of a
+ * summary.  MPI gives an operation no way to fail, hence the byte.
  */
 static void merge_op(void *in, void *inout, int *len, MPI_Datatype *type)
 {
-	size_t n = gbm_stats_packed_size();
 	const unsigned char *from = in;
 	unsigned char *into = inout;
+	int n = 0, status;
 
-	(void)type;
-	for (int i = 0; i < *len; i++, from += 1 + n, into += 1 + n) {
+	if (MPI_Type_size(*type, &n) != MPI_SUCCESS || n < 1)
+		return;
+	for (int i = 0; i < *len; i++, from += n, into += n) {
 		if (from[0] != 0)
 			into[0] = from[0];
-		else if (into[0] == 0)
-			into[0] = (unsigned char)-merge_packed(from + 1,
-							       into + 1, n);
+		if (into[0] != 0)
+			continue;
+		status = gbm_summary_merge_packed(into + 1, from + 1,
+						  (size_t)n - 1);
+		into[0] = (unsigned char)-status;
 	}
 }
 
@@ -320,20 +305,42 @@ static bool make_merge(size_t n, MPI_Datatype *type, MPI_Op *op,
 	       mpi_ok(outcome, "MPI_Op_create", MPI_Op_create(merge_op, 1, op));
 }
 
-static int merge_all(const struct team *team, struct gbm_stats *stats,
-		     struct outcome *outcome)
+/* Statistics, or a part of a summary. */
+struct merged {
+	struct gbm_stats *stats; /* NULL: the part */
+	struct gbm_summary *summary;
+	size_t part;
+};
+
+static void merged_pack(const struct merged *m, void *bytes)
 {
-	size_t n = 1 + gbm_stats_packed_size();
+	if (m->stats)
+		gbm_stats_pack(m->stats, bytes);
+	else
+		gbm_summary_pack(m->summary, m->part, bytes);
+}
+
+static int merged_unpack(const struct merged *m, const void *bytes, size_t n)
+{
+	return m->stats ? gbm_stats_unpack(m->stats, bytes, n)
+			: gbm_summary_unpack(m->summary, m->part, bytes, n);
+}
+
+/* Collective; size is the same on every rank, NULL for m a failure. */
+static int merge_all(const struct team *team, const struct merged *m,
+		     size_t size, struct outcome *outcome)
+{
+	size_t n = 1 + size;
 	unsigned char *bytes = calloc(2, n), *sum = bytes ? bytes + n : NULL;
 	MPI_Datatype type = MPI_DATATYPE_NULL;
 	MPI_Op op = MPI_OP_NULL;
 
-	if (!stats)
+	if (!m || n > INT_MAX)
 		fail(outcome, GBM_EINVAL, NULL);
 	else if (!bytes)
 		fail(outcome, GBM_ENOMEM, NULL);
 	else if (make_merge(n, &type, &op, outcome))
-		gbm_stats_pack(stats, bytes + 1);
+		merged_pack(m, bytes + 1);
 	if (agree(team, outcome) != GBM_OK)
 		goto out;
 
@@ -349,13 +356,58 @@ static int merge_all(const struct team *team, struct gbm_stats *stats,
 	if (outcome->status == GBM_OK && sum[0] != 0)
 		fail(outcome, -(int)sum[0], NULL);
 	if (agree(team, outcome) == GBM_OK)
-		fail(outcome, gbm_stats_unpack(stats, sum + 1, n - 1), NULL);
+		fail(outcome, merged_unpack(m, sum + 1, size), NULL);
 out:
 	if (op != MPI_OP_NULL)
 		mpi_ok(outcome, "MPI_Op_free", MPI_Op_free(&op));
 	if (type != MPI_DATATYPE_NULL)
 		mpi_ok(outcome, "MPI_Type_free", MPI_Type_free(&type));
 	free(bytes);
+	return outcome->status;
+}
+
+static int merge_stats(const struct team *team, struct gbm_stats *stats,
+		       struct outcome *outcome)
+{
+	const struct merged m = { .stats = stats };
+
+	return merge_all(team, stats ? &m : NULL, gbm_stats_packed_size(),
+			 outcome);
+}
+
+/* All parts' sizes as one number, and how many there are. */
+static uint64_t digest_of_parts(const struct gbm_summary *summary)
+{
+	uint64_t digest = 0;
+	size_t part = 0, size;
+
+	do {
+		size = gbm_summary_packed_size(summary, part++);
+		digest = mix(digest, size);
+	} while (size);
+	return digest;
+}
+
+static int merge_summary(const struct team *team, struct gbm_summary *summary,
+			 struct outcome *outcome)
+{
+	struct merged m = { .summary = summary };
+	size_t size;
+
+	if (!summary)
+		fail(outcome, GBM_EINVAL, NULL);
+	if (agree(team, outcome) != GBM_OK)
+		return outcome->status;
+	require_same(team, digest_of_parts(summary),
+		     "the ranks' summaries do not collect the same: make them "
+		     "from the same plan",
+		     outcome);
+	for (; outcome->status == GBM_OK; m.part++) {
+		size = gbm_summary_packed_size(summary, m.part);
+		if (!size)
+			break;
+		merge_all(team, &m, size, outcome);
+	}
 	return outcome->status;
 }
 
@@ -366,23 +418,36 @@ int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm)
 
 	if (!join(&team, comm, &outcome))
 		return outcome.status;
-	return merge_all(&team, stats, &outcome);
+	return merge_stats(&team, stats, &outcome);
 }
 
-/* This rank's share of the run. */
+int gbm_mpi_summary_merge(struct gbm_summary *summary, MPI_Comm comm)
+{
+	struct outcome outcome = { 0 };
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	return merge_summary(&team, summary, &outcome);
+}
+
+/* This rank's share of the run, into one of the two. */
 static void run_share(const struct team *team, const struct gbm_plan *plan,
-		      struct gbm_stats *stats, struct outcome *outcome)
+		      struct gbm_stats *stats, struct gbm_summary *summary,
+		      struct outcome *outcome)
 {
 	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
-	uint64_t first, count;
+	uint64_t first = 0, count = 0;
+	int *code = &outcome->user_code;
 	int status = gbm_plan_info(plan, &info);
 
-	if (status == GBM_OK) {
+	if (status == GBM_OK)
 		range_of(team, info.n_paths, &first, &count);
-		if (count > 0)
-			status = gbm_run_range(plan, first, count, stats,
-					       &outcome->user_code);
-	}
+	if (status == GBM_OK && (summary || count > 0))
+		status = summary ? gbm_run_summary(plan, first, count, summary,
+						   code)
+				 : gbm_run_range(plan, first, count, stats,
+						 code);
 	fail(outcome, status, NULL);
 }
 
@@ -400,14 +465,35 @@ int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
 	else
 		fail(&outcome, gbm_stats_create(&stats), NULL);
 	if (outcome.status == GBM_OK)
-		run_share(&team, plan, stats, &outcome);
+		run_share(&team, plan, stats, NULL, &outcome);
 
 	if (agree(&team, &outcome) == GBM_OK &&
-	    merge_all(&team, stats, &outcome) == GBM_OK)
+	    merge_stats(&team, stats, &outcome) == GBM_OK)
 		fail(&outcome, gbm_stats_result(stats, result), NULL);
 	else if (outcome.status == GBM_ECANCELED && result &&
 		 result->size == sizeof(*result))
 		result->user_code = outcome.user_code;
 	gbm_stats_destroy(&stats);
+	return outcome.status;
+}
+
+int gbm_mpi_run_summary(const struct gbm_plan *plan, MPI_Comm comm,
+			struct gbm_summary *summary, int *user_code)
+{
+	struct outcome outcome = { 0 };
+	struct team team;
+
+	if (user_code)
+		*user_code = 0;
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	if (!summary)
+		fail(&outcome, GBM_EINVAL, NULL);
+	else
+		run_share(&team, plan, NULL, summary, &outcome);
+	if (agree(&team, &outcome) == GBM_OK)
+		merge_summary(&team, summary, &outcome);
+	else if (outcome.status == GBM_ECANCELED && user_code)
+		*user_code = outcome.user_code;
 	return outcome.status;
 }

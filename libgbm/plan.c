@@ -5,6 +5,7 @@
 #include "libgbm/isa.h"
 #include "libgbm/model.h"
 #include "libgbm/plan.h"
+#include "libgbm/summary.h"
 #include "libgbm/topo.h"
 
 #define MAX_PATHS (UINT64_C(1) << 62)
@@ -41,12 +42,36 @@ static int check_options(const struct gbm_options *o, uint64_t n_paths,
 	if (o->ranks_on_node < 1)
 		return gbm_error_set(err, GBM_EINVAL,
 				     "ranks_on_node = 0: must be at least 1");
+	if (o->collect & ~GBM_COLLECT_ALL)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "collect = %u: must be made of "
+				     "GBM_COLLECT_*",
+				     o->collect);
 	return GBM_OK;
 }
 
 static uint64_t largest(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* What a thread needs beside its chunk. */
+static uint64_t of_thread(const struct gbm_plan *plan)
+{
+	return THREAD_OVERHEAD + gbm_summary_bytes(plan->collect);
+}
+
+/*
+ * What a process needs beside its threads: a summary.  Ranks that merge theirs
+ * hold a part of it twice packed and twice unpacked, but have no threads then.
+ */
+static uint64_t of_process(const struct gbm_plan *plan)
+{
+	uint64_t bytes = gbm_summary_bytes(plan->collect);
+
+	return bytes + (plan->ranks > 1 && plan->threads < 4
+				? (4 - plan->threads) * bytes
+				: 0);
 }
 
 /*
@@ -61,10 +86,11 @@ static int choose_chunk(const struct gbm_plan *plan, int with_paths,
 	uint64_t left = 0, target = wanted;
 	uint64_t times = plan->dynamics.steps + 1;
 
-	if (plan->budget.bytes > plan->budget.resident)
-		left = (plan->budget.bytes - plan->budget.resident) /
+	if (plan->budget.bytes > plan->budget.resident + of_process(plan))
+		left = (plan->budget.bytes - plan->budget.resident -
+			of_process(plan)) /
 		       plan->threads;
-	left = left > THREAD_OVERHEAD ? left - THREAD_OVERHEAD : 0;
+	left = left > of_thread(plan) ? left - of_thread(plan) : 0;
 	if (!wanted) {
 		target = cache / 2;
 		if (!with_paths && target > DEFAULT_VALUES)
@@ -107,8 +133,8 @@ static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 				     "steps = %llu: a path has more bytes than "
 				     "can be counted; use fewer steps",
 				     (unsigned long long)plan->dynamics.steps);
-	plan->need = plan->budget.resident +
-		     plan->threads * (plan->chunk.workspace + THREAD_OVERHEAD);
+	plan->need = plan->budget.resident + of_process(plan) +
+		     plan->threads * (plan->chunk.workspace + of_thread(plan));
 	if (status)
 		return gbm_error_set(
 			err, status,
@@ -176,6 +202,7 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 	p->has_functional = functional != NULL;
 	if (functional)
 		p->functional = *functional;
+	p->collect = o->collect;
 	p->n_paths = n_paths;
 	p->ranks = o->ranks_on_node;
 	p->progress = o->progress;

@@ -14,6 +14,7 @@ struct gbm_plan {
 	struct gbm_dynamics dynamics;
 	struct gbm_functional functional;
 	int has_functional;
+	unsigned collect; /* of summaries */
 	double discount; /* of the built-in payoffs */
 	uint64_t n_paths;
 	unsigned threads;

@@ -5,12 +5,13 @@
 #include "libgbm/plan.h"
 #include "libgbm/share.h"
 #include "libgbm/stats.h"
+#include "libgbm/summary.h"
 
 /* What a thread works with. */
 struct worker {
 	double *paths;	/* rectangle of prices, for a callback */
 	double *values; /* the callback's of one item */
-	struct gbm_stats stats;
+	struct gbm_summary *summary;
 };
 
 /* What the threads of a run share. */
@@ -32,7 +33,7 @@ static int is_asian(const struct gbm_functional *f)
 /* Where the kernels' blocks of an item go. */
 struct builtin {
 	const struct gbm_plan *plan;
-	struct gbm_stats *stats;
+	struct gbm_tally *tally;
 	size_t left; /* paths of the item: its last group may be cut */
 	int is_paid; /* what the kernel gives needs no payoff any more */
 };
@@ -49,7 +50,7 @@ static void take_block(void *user, double *values, size_t n)
 	if (!b->is_paid)
 		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
 				     plan->discount);
-	gbm_stats_add_block(b->stats, plan->kernel, values, n);
+	gbm_tally_add(b->tally, plan->kernel, values, n);
 }
 
 /* The built-in functional of the n paths from first on. */
@@ -59,7 +60,7 @@ static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 	const struct gbm_kernel *kernel = plan->kernel;
 	const struct gbm_functional *f = &plan->functional;
 	double scale = is_call(f) ? plan->discount : -plan->discount;
-	struct builtin b = { plan, &w->stats, n, f->payoff == GBM_TERMINAL };
+	struct builtin b = { plan, &w->summary->tally, n, f->payoff == GBM_TERMINAL };
 	struct gbm_take take = { take_block, &b, scale * plan->dynamics.spot,
 				 -scale * f->strike };
 	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
@@ -118,9 +119,9 @@ static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 	if (code)
 		return code;
 	for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS)
-		gbm_stats_add_block(&w->stats, plan->kernel, w->values + i,
-				    n - i < GBM_BLOCK_PATHS ? (size_t)(n - i)
-							    : GBM_BLOCK_PATHS);
+		gbm_tally_add(&w->summary->tally, plan->kernel, w->values + i,
+			      n - i < GBM_BLOCK_PATHS ? (size_t)(n - i)
+						      : GBM_BLOCK_PATHS);
 	return 0;
 }
 
@@ -134,6 +135,7 @@ static int run_share(void *user, unsigned thread, uint64_t first, uint64_t n)
 static void free_workers(struct worker *workers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
+		gbm_summary_destroy(&workers[i].summary);
 		free(workers[i].paths);
 		free(workers[i].values);
 	}
@@ -141,7 +143,8 @@ static void free_workers(struct worker *workers, unsigned n)
 }
 
 /* Allocated here so that a failure is one, and touched by their threads. */
-static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
+static struct worker *make_workers(const struct gbm_plan *plan,
+				   unsigned collect, unsigned n)
 {
 	struct worker *workers = calloc(n, sizeof(*workers));
 
@@ -150,12 +153,14 @@ static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct worker *w = workers + i;
 
-		gbm_stats_zero(&w->stats);
-		if (!plan->functional.fn)
-			continue;
-		w->values = gbm_plan_alloc(plan->chunk.item * sizeof(double));
-		w->paths = gbm_plan_alloc(plan->chunk.bytes);
-		if (!w->values || !w->paths) {
+		w->summary = gbm_summary_make(collect);
+		if (plan->functional.fn) {
+			w->values = gbm_plan_alloc(plan->chunk.item *
+						   sizeof(double));
+			w->paths = gbm_plan_alloc(plan->chunk.bytes);
+		}
+		if (!w->summary ||
+		    (plan->functional.fn && (!w->values || !w->paths))) {
 			free_workers(workers, n);
 			return NULL;
 		}
@@ -163,8 +168,10 @@ static struct worker *make_workers(const struct gbm_plan *plan, unsigned n)
 	return workers;
 }
 
-int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
-		  uint64_t n_paths, struct gbm_stats *stats, int *user_code)
+/* Into the summary or, when that is NULL, the statistics. */
+static int run_range(const struct gbm_plan *plan, uint64_t first_path,
+		     uint64_t n_paths, struct gbm_summary *summary,
+		     struct gbm_stats *stats, int *user_code)
 {
 	struct run r = { .plan = plan };
 	struct gbm_share share = {
@@ -175,8 +182,7 @@ int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 
 	if (user_code)
 		*user_code = 0;
-	if (!plan || !stats || !plan->has_functional ||
-	    first_path > plan->n_paths ||
+	if (!plan || !plan->has_functional || first_path > plan->n_paths ||
 	    n_paths > plan->n_paths - first_path ||
 	    first_path % GBM_BLOCK_PATHS ||
 	    (n_paths % GBM_BLOCK_PATHS && first_path + n_paths < plan->n_paths))
@@ -185,17 +191,37 @@ int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 		return GBM_OK;
 	share.item = plan->chunk.item;
 	threads = gbm_share_threads(&share);
-	r.workers = make_workers(plan, threads);
+	r.workers = make_workers(plan, summary ? summary->collect : 0, threads);
 	if (!r.workers)
 		return GBM_ENOMEM;
 	status = gbm_share_run(&share, &code);
-	if (status == GBM_OK)
-		for (unsigned i = 0; i < threads; i++)
-			gbm_stats_merge(stats, &r.workers[i].stats);
+	for (unsigned i = 0; i < threads && status == GBM_OK; i++)
+		if (summary)
+			gbm_summary_merge(summary, r.workers[i].summary);
+		else
+			gbm_stats_merge(stats,
+					&r.workers[i].summary->tally.stats);
 	free_workers(r.workers, threads);
 	if (user_code)
 		*user_code = code;
 	return status;
+}
+
+int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
+		  uint64_t n_paths, struct gbm_stats *stats, int *user_code)
+{
+	if (!stats)
+		return GBM_EINVAL;
+	return run_range(plan, first_path, n_paths, NULL, stats, user_code);
+}
+
+int gbm_run_summary(const struct gbm_plan *plan, uint64_t first_path,
+		    uint64_t n_paths, struct gbm_summary *summary,
+		    int *user_code)
+{
+	if (!plan || !summary || summary->collect != plan->collect)
+		return GBM_EINVAL;
+	return run_range(plan, first_path, n_paths, summary, NULL, user_code);
 }
 
 int gbm_run(const struct gbm_plan *plan, struct gbm_result *result)

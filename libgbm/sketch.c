@@ -692,3 +692,40 @@ int gbm_sketch_unpack(struct gbm_sketch *s, const void *bytes, size_t n)
 			table(s, negative)[i] = gbm_get_word(p + 8 * k);
 	return GBM_OK;
 }
+
+static struct gbm_sketch *unpacked(const unsigned char *p, size_t n)
+{
+	struct gbm_sketch *s;
+	uint64_t octaves, signs;
+
+	if (n < PACK_HEAD * sizeof(uint64_t))
+		return NULL;
+	octaves = gbm_get_word(p + 8);
+	signs = gbm_get_word(p + 16);
+	if (octaves < 1 || octaves > GBM_SKETCH_OCTAVES || signs < 1 ||
+	    signs > GBM_SKETCH_SIGNS)
+		return NULL;
+	s = malloc(gbm_sketch_size((unsigned)octaves, (unsigned)signs));
+	if (!s)
+		return NULL;
+	gbm_sketch_init(s, (unsigned)octaves, (unsigned)signs);
+	return s;
+}
+
+int gbm_sketch_merge_packed(void *into, const void *from, size_t n)
+{
+	struct gbm_sketch *a = unpacked(into, n), *b = unpacked(from, n);
+	int status = a && b ? GBM_OK : GBM_EFORMAT;
+
+	if (!status)
+		status = gbm_sketch_unpack(a, into, n);
+	if (!status)
+		status = gbm_sketch_unpack(b, from, n);
+	if (!status && gbm_sketch_merge(a, b))
+		status = GBM_EFORMAT;
+	if (!status)
+		gbm_sketch_pack(a, into);
+	free(a);
+	free(b);
+	return status;
+}

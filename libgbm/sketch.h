@@ -39,4 +39,8 @@ size_t gbm_sketch_size(unsigned octaves, unsigned signs);
 void gbm_sketch_init(struct gbm_sketch *sketch, unsigned octaves,
 		     unsigned signs);
 
+/* into += from, both packed, n bytes.  GBM_EFORMAT when they are no sketches.
+ */
+int gbm_sketch_merge_packed(void *into, const void *from, size_t n);
+
 #endif

@@ -439,6 +439,112 @@ static void test_merge_failures(void)
 	gbm_stats_destroy(&stats);
 }
 
+static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
+					unsigned collect, int *status)
+{
+	struct gbm_options options = GBM_OPTIONS_INIT;
+	struct gbm_model model = GBM_MODEL_INIT;
+	struct gbm_plan *plan;
+
+	options.threads = 1;
+	options.collect = collect;
+	*status = gbm_mpi_plan_create(&plan, &model, functional, 50000,
+				      &options, MPI_COMM_WORLD, NULL);
+	return plan;
+}
+
+static bool same_parts(const struct gbm_summary *a, const struct gbm_summary *b)
+{
+	bool same = true;
+	size_t n;
+
+	for (size_t part = 0; (n = gbm_summary_packed_size(a, part)); part++) {
+		unsigned char *bytes = malloc(2 * n);
+
+		if (!bytes)
+			PMPI_Abort(MPI_COMM_WORLD, 1);
+		gbm_summary_pack(a, part, bytes);
+		gbm_summary_pack(b, part, bytes + n);
+		same = same && memcmp(bytes, bytes + n, n) == 0;
+		free(bytes);
+	}
+	return same;
+}
+
+static void test_summaries(void)
+{
+	struct gbm_functional call = call_payoff(), stops = GBM_FUNCTIONAL_INIT;
+	struct gbm_summary *ours = NULL, *alone = NULL, *merged = NULL;
+	uint64_t from = 40000, first, count;
+	struct gbm_plan *plan, *other, *stopping;
+	int status, code = 0;
+
+	stops.fn = cancel_from;
+	stops.user = &from;
+	plan = collecting_plan(&call, GBM_COLLECT_SKETCH, &status);
+	if (gbm_summary_create(&ours, plan) != GBM_OK ||
+	    gbm_summary_create(&alone, plan) != GBM_OK ||
+	    gbm_summary_create(&merged, plan) != GBM_OK)
+		PMPI_Abort(MPI_COMM_WORLD, 1);
+	status = gbm_mpi_run_summary(plan, MPI_COMM_WORLD, ours, &code);
+	check(status == GBM_OK && code == 0 &&
+		      gbm_run_summary(plan, 0, 50000, alone, NULL) == GBM_OK &&
+		      same_parts(ours, alone),
+	      "all ranks' summary has the bytes of one");
+	gbm_mpi_range(MPI_COMM_WORLD, 50000, &first, &count);
+	status = gbm_run_summary(plan, first, count, merged, NULL);
+	check(status == GBM_OK &&
+		      gbm_mpi_summary_merge(merged, MPI_COMM_WORLD) == GBM_OK &&
+		      same_parts(merged, alone),
+	      "and so have merged ones");
+
+	check(gbm_mpi_summary_merge(last_rank() ? NULL : ours,
+				    MPI_COMM_WORLD) == GBM_EINVAL,
+	      "no summary on one rank fails all");
+	check(gbm_mpi_run_summary(plan, MPI_COMM_WORLD,
+				  last_rank() ? NULL : ours,
+				  NULL) == GBM_EINVAL,
+	      "nor can a run do without");
+	gbm_summary_destroy(&ours);
+	if (gbm_summary_create(&ours, plan) != GBM_OK)
+		PMPI_Abort(MPI_COMM_WORLD, 1);
+	corrupts = last_rank();
+	check(gbm_mpi_run_summary(plan, MPI_COMM_WORLD, ours, NULL) ==
+		      GBM_EFORMAT,
+	      "a damaged part of one rank fails all");
+	corrupts = false;
+
+	stopping = collecting_plan(&stops, GBM_COLLECT_SKETCH, &status);
+	status = gbm_mpi_run_summary(stopping, MPI_COMM_WORLD, ours, &code);
+	check(status == GBM_ECANCELED && code >= 100,
+	      "a cancel ends a summary's run with its code");
+	gbm_plan_destroy(&stopping);
+
+	other = collecting_plan(&call, last_rank() ? 0 : GBM_COLLECT_SKETCH,
+				&status);
+	check(size == 1 || status == GBM_EINVAL,
+	      "collecting something else on one rank is refused");
+	gbm_plan_destroy(&other);
+	if (last_rank()) {
+		struct gbm_options options = GBM_OPTIONS_INIT;
+		struct gbm_model model = GBM_MODEL_INIT;
+
+		gbm_summary_destroy(&merged);
+		if (gbm_plan_create(&other, &model, &call, 50000, &options,
+				    NULL) != GBM_OK ||
+		    gbm_summary_create(&merged, other) != GBM_OK)
+			PMPI_Abort(MPI_COMM_WORLD, 1);
+		gbm_plan_destroy(&other);
+	}
+	status = gbm_mpi_summary_merge(merged, MPI_COMM_WORLD);
+	check(status == (size == 1 ? GBM_OK : GBM_EINVAL),
+	      "and so is merging summaries of different plans");
+	gbm_summary_destroy(&ours);
+	gbm_summary_destroy(&alone);
+	gbm_summary_destroy(&merged);
+	gbm_plan_destroy(&plan);
+}
+
 static void test_mpi_failures(void)
 {
 	static const char *const calls[] = { "MPI_Type_contiguous",
@@ -488,6 +594,7 @@ int main(void)
 	test_shares();
 	test_cancel();
 	test_merge_failures();
+	test_summaries();
 	test_mpi_failures();
 	check(kept == 0, "nothing that MPI made is left");
 

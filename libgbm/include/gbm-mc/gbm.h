@@ -171,6 +171,9 @@ struct gbm_functional {
  */
 typedef int gbm_progress_fn(void *user, uint64_t done, uint64_t total);
 
+/* What a plan's summary collects beside mean and variance; to be or'ed. */
+#define GBM_COLLECT_SKETCH 1u /* a sketch of each functional's values */
+
 struct gbm_options {
 	size_t size;   /* sizeof(struct gbm_options) */
 	uint64_t seed; /* any value; different seeds give unrelated paths */
@@ -198,11 +201,16 @@ struct gbm_options {
 	unsigned ranks_on_node; /* >= 1 */
 	gbm_progress_fn *progress;
 	void *progress_user; /* handed to progress */
+	/*
+	 * GBM_COLLECT_*: what the plan's summaries collect (gbm-mc/summary.h).
+	 * Their memory is part of the plan's need; gbm_run() does not use it.
+	 */
+	unsigned collect;
 };
 
-#define GBM_OPTIONS_INIT                                                  \
-	{                                                                 \
-		sizeof(struct gbm_options), 1, 0, 0, 0, 1, NULL, NULL \
+#define GBM_OPTIONS_INIT                                                       \
+	{                                                                      \
+		sizeof(struct gbm_options), 1, 0, 0, 0, 1, NULL, NULL, 0       \
 	}
 
 /* A validated simulation: what is simulated, in which chunks.  Immutable. */

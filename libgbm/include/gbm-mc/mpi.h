@@ -16,6 +16,7 @@
 
 #include <gbm-mc/gbm.h>
 #include <gbm-mc/samples.h>
+#include <gbm-mc/summary.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -83,6 +84,22 @@ int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
  */
 int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			   const char *file, struct gbm_error *err);
+
+/*
+ * gbm_run_summary() of each rank's share of the plan into its summary, which
+ * are then merged as by gbm_mpi_summary_merge(): what they held before is added
+ * up as well.  Collective.  A callback that cancels is as for gbm_mpi_run(),
+ * with its code in *user_code (may be NULL).
+ */
+int gbm_mpi_run_summary(const struct gbm_plan *plan, MPI_Comm comm,
+			struct gbm_summary *summary, int *user_code);
+
+/*
+ * Adds up the summaries of all ranks, in place on every rank; collective.  They
+ * must collect the same.  A rank needs four times the memory of the largest
+ * part, for the moment.  After an error a summary may be merged in part.
+ */
+int gbm_mpi_summary_merge(struct gbm_summary *summary, MPI_Comm comm);
 
 #pragma GCC visibility pop
 

@@ -4,7 +4,7 @@
 
 /*
  * Quantiles, histograms and tail risks of any number of values, in memory that
- * does not grow with their number.
+ * does not grow with their number; and summaries, which collect them in a run.
  *
  * All of it merges exactly: the same values give the same bits in any order,
  * split in any way over calls, threads, ranks and merges.
@@ -167,6 +167,68 @@ int gbm_sketch_histogram(const struct gbm_sketch *sketch, double lo, double hi,
  * histogram as a density estimator" (1981), within 1 and most.
  */
 size_t gbm_sketch_bins(const struct gbm_sketch *sketch, size_t most);
+
+/*
+ * What a run collects: statistics, and what the plan's option collect asks for.
+ * It does not need the plan once it is made.  A summary belongs to one thread
+ * at a time.
+ */
+struct gbm_summary;
+
+/*
+ * Returns 0 and sets *summary to an empty summary for runs of the plan, to be
+ * freed by gbm_summary_destroy(); or GBM_EINVAL (no functional), GBM_ENOMEM.
+ */
+int gbm_summary_create(struct gbm_summary **summary,
+		       const struct gbm_plan *plan);
+
+/* Frees *summary and sets it to NULL; NULL, pointer to NULL are accepted. */
+void gbm_summary_destroy(struct gbm_summary **summary);
+
+/*
+ * As gbm_run_range(), into a summary of this plan: its statistics get the same
+ * bits.  On an error the summary is unchanged.
+ */
+int gbm_run_summary(const struct gbm_plan *plan, uint64_t first_path,
+		    uint64_t n_paths, struct gbm_summary *summary,
+		    int *user_code);
+
+/*
+ * The statistics and the sketch of the plan's functional with that number, from
+ * 0 on; NULL past the last, and where no sketch was asked for.  They belong to
+ * the summary and end with it.
+ */
+struct gbm_stats *gbm_summary_stats(struct gbm_summary *summary,
+				    size_t functional);
+struct gbm_sketch *gbm_summary_sketch(struct gbm_summary *summary,
+				      size_t functional);
+
+/*
+ * Adds what from holds to into; from is unchanged.  Exact.  Returns 0, or
+ * GBM_EINVAL when they are not of plans that collect the same.
+ */
+int gbm_summary_merge(struct gbm_summary *into, const struct gbm_summary *from);
+
+/*
+ * A summary consists of parts, which are packed one by one, so that whoever
+ * sends or stores it needs memory for one of them.  Packed parts are
+ * little-endian and checked; equal summaries give equal bytes.
+ *
+ * gbm_summary_pack() writes gbm_summary_packed_size() bytes of the part with
+ * that number, from 0 on; 0 bytes for a number past the last part's.
+ *
+ * gbm_summary_unpack() returns 0, or GBM_EFORMAT and leaves the part as it was
+ * when the bytes are damaged or not of that part.
+ *
+ * gbm_summary_merge_packed() does on packed bytes of the same part what merging
+ * does: into += from.  Returns 0, GBM_EFORMAT, or GBM_ENOMEM.
+ */
+size_t gbm_summary_packed_size(const struct gbm_summary *summary, size_t part);
+void gbm_summary_pack(const struct gbm_summary *summary, size_t part,
+		      void *bytes);
+int gbm_summary_unpack(struct gbm_summary *summary, size_t part,
+		       const void *bytes, size_t n);
+int gbm_summary_merge_packed(void *into, const void *from, size_t n);
 
 #pragma GCC visibility pop
 
