@@ -188,6 +188,49 @@ bool cli_number(const char *text, double *value)
 	return true;
 }
 
+bool cli_levels(const char *text, bool ends, struct cli_levels *levels)
+{
+	char number[48];
+
+	levels->n = 0;
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		double x;
+
+		if (n >= sizeof(number) || levels->n == CLI_LEVELS)
+			return false;
+		memcpy(number, text, n);
+		number[n] = '\0';
+		if (!cli_number(number, &x) ||
+		    !(ends ? x >= 0.0 && x <= 1.0 : x > 0.0 && x < 1.0))
+			return false;
+		levels->level[levels->n++] = x;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}
+
+bool cli_histogram(const char *text, struct cli_histogram *histogram)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = strlen(text);
+
+	histogram->bins = 0;
+	if (colon && colon[1] != '\0' &&
+	    strspn(colon + 1, "0123456789.eEKMkm+-") == strlen(colon + 1)) {
+		if (!cli_count(colon + 1, &histogram->bins) ||
+		    histogram->bins < 1 || histogram->bins > 1000000)
+			return false;
+		n = (size_t)(colon - text);
+	}
+	if (n == 0 || n >= CLI_FILE)
+		return false;
+	memcpy(histogram->file, text, n);
+	histogram->file[n] = '\0';
+	return true;
+}
+
 const char *cli_payoff_name(enum gbm_payoff payoff)
 {
 	return payoffs[payoff];
@@ -264,6 +307,21 @@ static bool find(const char *text, const char *const *names, size_t n,
 		if (strcmp(text, names[*found]) == 0)
 			return true;
 	return false;
+}
+
+static bool take_quantiles(struct cli *cli, size_t at, const char *text)
+{
+	return cli_levels(text, true, setting(cli, at));
+}
+
+static bool take_risks(struct cli *cli, size_t at, const char *text)
+{
+	return cli_levels(text, false, setting(cli, at));
+}
+
+static bool take_histogram(struct cli *cli, size_t at, const char *text)
+{
+	return cli_histogram(text, setting(cli, at));
 }
 
 static bool take_payoff(struct cli *cli, size_t at, const char *text)
@@ -360,6 +418,23 @@ static const struct option_spec specs[] = {
 	  take_payoff, AT(functional.payoff), 0 },
 	{ "strike", "X", "a number >= 0, such as 100", "strike (100)",
 	  take_not_negative, AT(functional.strike), 0 },
+	{ "quantiles", "LIST",
+	  "levels from 0 to 1 with commas between them, such as 0.05,0.5,0.95",
+	  "quantiles of the payoff, such as 0.05,0.5,0.95", take_quantiles,
+	  AT(quantiles), 0 },
+	{ "var", "LIST",
+	  "levels above 0 and below 1 with commas between them, such as "
+	  "0.95,0.99",
+	  "value at risk and expected shortfall, such as 0.95", take_risks,
+	  AT(risks), 0 },
+	{ "cost", "X", "a number, such as 100",
+	  "--var: loss = X - payoff (terminal: spot; else: mean)", take_number,
+	  AT(cost), 0 },
+	{ "histogram", "FILE",
+	  "a new file's name, or FILE:BINS with 1 to 1000000 bins, such as "
+	  "h.csv:100",
+	  "histogram into a new file; FILE:BINS sets its bins", take_histogram,
+	  AT(histogram), 0 },
 	{ "threads", "N", "a whole number from 1 to 1024",
 	  "threads of each rank (its cores)", take_threads, AT(options.threads),
 	  0 },
@@ -497,6 +572,8 @@ static const char *first_given(const bool *given, const char *const *names)
 	"spot", "rate", "dividend", "drift", "vol", "horizon", "steps",        \
 		"paths", "seed"
 
+#define SUMMARY "quantiles", "var", "cost", "histogram"
+
 static bool exclude(char *error, const char *option, const char *other,
 		    const char *why)
 {
@@ -515,13 +592,14 @@ static bool samples_compatible(const struct cli *cli, const bool *given,
 		other = first_given(given,
 				    NAMES(MODEL, "payoff", "strike", "out",
 					  "save", "dtype", "force", "shards",
-					  "replay", "like", "dry-run", "json"));
+					  "replay", "like", "dry-run", "json",
+					  SUMMARY));
 		return !other || exclude(error, "verify", other,
 					 "takes all from FILE's manifest");
 	}
 	if (cli->action == CLI_REPLAY) {
 		other = first_given(given, NAMES("paths", "payoff", "strike",
-						 "dry-run", "json"));
+						 "dry-run", "json", SUMMARY));
 		if (other)
 			return exclude(error, "replay", other,
 				       "gives paths, not an estimate");
@@ -530,6 +608,11 @@ static bool samples_compatible(const struct cli *cli, const bool *given,
 			 "--like is for --replay: give --replay I:J as well");
 		return false;
 	}
+	other = cli->out ? first_given(given, NAMES(SUMMARY)) : NULL;
+	if (other)
+		return exclude(error, "out", other,
+			       "stores samples; a run without it tells this of "
+			       "the same paths");
 	other = cli->like ? first_given(given, NAMES(MODEL)) : NULL;
 	if (other)
 		return exclude(error, "like", other,
@@ -550,7 +633,21 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 {
 	bool json = first_given(given, NAMES("json")) != NULL;
 	bool quiet = first_given(given, NAMES("quiet")) != NULL;
+	const char *more = first_given(given, NAMES("quantiles", "var"));
 
+	if (quiet && more) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--quiet prints the estimate alone, --%s more: give "
+			 "one",
+			 more);
+		return false;
+	}
+	if (!isnan(cli->cost) && !cli->risks.n) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--cost is what a loss is counted from: give --var "
+			 "with it");
+		return false;
+	}
 	if (json && quiet) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--json and --quiet exclude each other: give one");
@@ -574,6 +671,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		.functional = GBM_FUNCTIONAL_INIT,
 		.options = GBM_OPTIONS_INIT,
 		.samples = GBM_SAMPLES_OPTIONS_INIT,
+		.cost = (double)NAN,
 	};
 	struct option longopts[ARRAY_SIZE(specs) + 1] = { 0 };
 	bool given[ARRAY_SIZE(specs)] = { false };
@@ -615,6 +713,8 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 			 quote(argv[optind]).text);
 		return false;
 	}
+	if (cli->quantiles.n || cli->risks.n || cli->histogram.file[0])
+		cli->options.collect |= GBM_COLLECT_SKETCH;
 	if (!compatible(cli, given, error))
 		return false;
 	if (cli->verify)

@@ -27,6 +27,22 @@ enum cli_action {
 enum cli_output { CLI_TEXT, CLI_JSON, CLI_QUIET };
 enum cli_progress { CLI_AUTO, CLI_ALWAYS, CLI_NEVER };
 
+/* Levels of quantiles or risks. */
+#define CLI_LEVELS 32
+
+struct cli_levels {
+	size_t n; /* 0: not asked for */
+	double level[CLI_LEVELS];
+};
+
+/* A file's name, NUL-terminated; empty: none. */
+#define CLI_FILE 1024
+
+struct cli_histogram {
+	char file[CLI_FILE];
+	uint64_t bins; /* 0: as many as suit the values */
+};
+
 struct cli {
 	enum cli_action action;
 	enum cli_output output;
@@ -39,6 +55,10 @@ struct cli {
 	const char *out, *verify, *like; /* NULL when not given; of argv */
 	struct gbm_samples_options samples;
 	bool save_given; /* what is saved is not taken from a manifest */
+	struct cli_levels quantiles; /* from 0 to 1 */
+	struct cli_levels risks;     /* above 0 and below 1 */
+	double cost;		     /* NAN: not given */
+	struct cli_histogram histogram;
 };
 
 /* Holds any message of cli_parse(), NUL included. */
@@ -71,6 +91,16 @@ bool cli_range(const char *text, uint64_t *from, uint64_t *to);
 
 /* A finite decimal number. */
 bool cli_number(const char *text, double *value);
+
+/*
+ * Levels from 0 to 1, ends included or not: decimal numbers with commas between
+ * them, at least one and at most CLI_LEVELS.
+ */
+bool cli_levels(const char *text, bool ends, struct cli_levels *levels);
+
+/* FILE, or FILE:BINS with 1 to 10^6 bins: what follows the last colon, if a
+ * number. */
+bool cli_histogram(const char *text, struct cli_histogram *histogram);
 
 /* "call" for GBM_CALL; static storage. */
 const char *cli_payoff_name(enum gbm_payoff payoff);

@@ -29,6 +29,7 @@
 
 #include "cli.h"
 #include "samples.h"
+#include "summary.h"
 #include "world.h"
 
 /* The 97.5 % quantile of the normal distribution. */
@@ -37,6 +38,7 @@
 /* What a run gave and took. */
 struct report {
 	struct gbm_result result;
+	struct gbm_summary *summary; /* NULL unless something is collected */
 	struct gbm_plan_info info;
 	double reference; /* NAN when there is none */
 	double seconds;
@@ -253,6 +255,8 @@ static void print_text(const struct world *world, const struct cli *cli,
 		       number_text(e->mean + half, half).text);
 	putchar('\n');
 	print_reference(r);
+	if (r->summary)
+		summary_text(cli, r->summary, e);
 	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
 	       r->seconds, (double)e->n / r->seconds);
 	print_tasks(world, &r->info);
@@ -302,6 +306,8 @@ static void print_json(const struct world *world, const struct cli *cli,
 	json_number("reference", r->reference);
 	if (cli->out)
 		printf("\"out_bytes\": %.0f, ", samples_bytes(cli));
+	if (r->summary)
+		summary_json(cli, r->summary, &r->result);
 	json_number("seconds", r->seconds);
 	json_number("paths_per_second", (double)r->result.n / r->seconds);
 	if (isfinite(r->peak_rss))
@@ -377,7 +383,8 @@ static int simulate(const struct world *world, const struct cli *cli,
 
 	begin_progress(progress);
 	begin = now();
-	status = run_plan(world, cli, plan, &report->result, &err);
+	status = run_plan(world, cli, plan, report->summary, &report->result,
+			  &err);
 	report->seconds = fmax(now() - begin, 1e-9);
 	end_progress(progress);
 	if (status != GBM_OK && err.text[0])
@@ -435,6 +442,59 @@ static int handle_samples(const struct world *world, const struct cli *cli,
 	return EX_OK;
 }
 
+/* The summary, and on rank 0 the files that it is written to. */
+static int prepare(const struct world *world, const struct cli *cli,
+		   const struct gbm_plan *plan, struct summary_files *files,
+		   struct gbm_summary **summary)
+{
+	char error[CLI_ERROR_SIZE];
+	int status = GBM_OK;
+
+	if (cli->options.collect)
+		status = gbm_summary_create(summary, plan);
+	if (worst(world, status) != GBM_OK) {
+		complain(world, "a rank had no memory for what is collected: "
+				"give fewer threads or ranks");
+		return EX_OSERR;
+	}
+	if (world->rank == 0 && !summary_open(cli, files, error))
+		status = GBM_ECREATE;
+	if (worst(world, status) != GBM_OK) {
+		complain(world, "%s", world->rank == 0 ? error : "");
+		return EX_CANTCREAT;
+	}
+	return EX_OK;
+}
+
+/* Runs, and tells what came out. */
+static int run_and_tell(const struct world *world, const struct cli *cli,
+			const struct gbm_plan *plan, struct progress *progress,
+			struct report *report)
+{
+	struct summary_files files = { NULL };
+	char error[CLI_ERROR_SIZE];
+	int code = prepare(world, cli, plan, &files, &report->summary);
+
+	if (code == EX_OK)
+		code = simulate(world, cli, plan, progress, report);
+	if (code == EX_OK && world->rank == 0 &&
+	    !summary_write(cli, &files, report->summary, error)) {
+		complain(world, "%s", error);
+		code = EX_IOERR;
+	}
+	summary_discard(cli, &files);
+	if (code == EX_OK && world->rank == 0) {
+		if (cli->output == CLI_JSON)
+			print_json(world, cli, report);
+		else if (cli->output == CLI_QUIET)
+			printf("%.17g\n", report->result.mean);
+		else
+			print_text(world, cli, report);
+	}
+	gbm_summary_destroy(&report->summary);
+	return code;
+}
+
 static int run(const struct world *world, struct cli *cli)
 {
 	struct progress progress = { .paths = cli->paths };
@@ -477,15 +537,7 @@ static int run(const struct world *world, struct cli *cli)
 				   report.peak_node);
 		}
 	} else {
-		code = simulate(world, cli, plan, &progress, &report);
-		if (code == EX_OK && world->rank == 0) {
-			if (cli->output == CLI_JSON)
-				print_json(world, cli, &report);
-			else if (cli->output == CLI_QUIET)
-				printf("%.17g\n", report.result.mean);
-			else
-				print_text(world, cli, &report);
-		}
+		code = run_and_tell(world, cli, plan, &progress, &report);
 	}
 	gbm_plan_destroy(&plan);
 	return code;

@@ -105,6 +105,21 @@ static int run_alone(const struct cli *cli, const struct gbm_plan *plan,
 	return gbm_run(plan, result);
 }
 
+static int summarize_alone(const struct gbm_plan *plan,
+			   struct gbm_summary *summary,
+			   struct gbm_result *result)
+{
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	int status = gbm_plan_info(plan, &info);
+
+	if (status == GBM_OK)
+		status = gbm_run_summary(plan, 0, info.n_paths, summary, NULL);
+	if (status == GBM_OK)
+		status =
+			gbm_stats_result(gbm_summary_stats(summary, 0), result);
+	return status;
+}
+
 static int write_alone(const struct cli *cli, const struct gbm_plan *plan,
 		       struct gbm_error *err)
 {
@@ -223,10 +238,25 @@ int make_plan(const struct world *world, const struct cli *cli,
 			       &cli->options, err);
 }
 
-int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_result *result,
-	     struct gbm_error *err)
+static int run_summary(const struct world *world, const struct gbm_plan *plan,
+		       struct gbm_summary *summary, struct gbm_result *result)
 {
+	int status;
+
+	if (!world->mpi)
+		return summarize_alone(plan, summary, result);
+	status = gbm_mpi_run_summary(plan, MPI_COMM_WORLD, summary, NULL);
+	if (status != GBM_OK)
+		return status;
+	return gbm_stats_result(gbm_summary_stats(summary, 0), result);
+}
+
+int run_plan(const struct world *world, const struct cli *cli,
+	     const struct gbm_plan *plan, struct gbm_summary *summary,
+	     struct gbm_result *result, struct gbm_error *err)
+{
+	if (summary)
+		return run_summary(world, plan, summary, result);
 	if (world->mpi && cli->out)
 		return gbm_mpi_run_samples(plan, MPI_COMM_WORLD, cli->out,
 					   &cli->samples, result, err);
@@ -308,10 +338,12 @@ int make_plan(const struct world *world, const struct cli *cli,
 }
 
 int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_result *result,
-	     struct gbm_error *err)
+	     const struct gbm_plan *plan, struct gbm_summary *summary,
+	     struct gbm_result *result, struct gbm_error *err)
 {
 	(void)world;
+	if (summary)
+		return summarize_alone(plan, summary, result);
 	return run_alone(cli, plan, result, err);
 }
 

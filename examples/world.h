@@ -11,6 +11,7 @@
 
 #include <gbm-mc/gbm.h>
 #include <gbm-mc/samples.h>
+#include <gbm-mc/summary.h>
 
 #include "cli.h"
 
@@ -35,10 +36,13 @@ int finish(struct world *world, int code);
 int make_plan(const struct world *world, const struct cli *cli,
 	      struct gbm_plan **plan, struct gbm_error *err);
 
-/* Runs the plan; with --out, into that file. */
+/*
+ * Runs the plan; with --out, into that file, else into the summary if it is not
+ * NULL.
+ */
 int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_result *result,
-	     struct gbm_error *err);
+	     const struct gbm_plan *plan, struct gbm_summary *summary,
+	     struct gbm_result *result, struct gbm_error *err);
 
 /* Writes the plan's paths from cli->samples.first_path on, without a result. */
 int write_samples(const struct world *world, const struct cli *cli,

@@ -36,6 +36,19 @@ rows() {
 --mem-cap -1 | --mem-cap '-1'
 --progress maybe | --progress 'maybe'
 --json=yes | --json takes no value
+--quantiles 1.5 | --quantiles '1.5'
+--quantiles 0.1,,0.2 | --quantiles '0.1,,0.2'
+--quantiles 0.1, | --quantiles '0.1,'
+--quantiles half | --quantiles 'half'
+--quantiles= | --quantiles ''
+--var 0.95,1 | --var '0.95,1'
+--var 0 | --var '0'
+--cost 5 | --cost
+--var 0.9 --cost much | --cost 'much'
+--histogram x:0 | --histogram 'x:0'
+--histogram :7 | --histogram ':7'
+--quiet --quantiles 0.5 | --quiet
+--quiet --var 0.5 | --quiet
 --json --quiet | --json and --quiet
 --quiet --dry-run | --quiet
 --seed 1 --seed 2 | --seed is given twice

@@ -42,6 +42,39 @@ for payoff in terminal call put asian-call asian-put; do
     test "$(field "$tmp/out" estimate std_error ci95)" != "$expected"
 done
 
+# What is told beside it, and the histogram's file.
+told() {
+  rm -f "$tmp/h.csv"
+  run "$@" --json --quantiles 0,0.01,0.5,0.99 --var 0.95,0.999 \
+    --histogram "$tmp/h.csv:40"
+  is "$status" 0 || { cat "$tmp/err"; return 1; }
+  perl -MJSON::PP -e '
+    my $o = decode_json(<>);
+    print JSON::PP->new->canonical->encode(
+      [map { defined $o->{$_} ? $o->{$_} : die "no $_\n" }
+        qw(estimate std_error quantiles risk)])' "$tmp/out"
+  cat "$tmp/h.csv"
+}
+same_told() {
+  is "$(told "$@")" "$expected"
+}
+
+for payoff in call asian-put; do
+  sim=("$bin/gbm_sim" --payoff "$payoff" --steps 5 --paths 200003)
+  expected=$(told "${sim[@]}" --threads 1)
+  ok "$payoff: quantiles and risks" test "$(wc -l <<<"$expected")" -eq 41
+  ok "$payoff: 2 threads, chunk 64K" same_told "${sim[@]}" --threads 2 \
+    --chunk 64K
+  ok "$payoff: 2 ranks, 2 threads" same_told mpi 2 "${sim[@]}" --threads 2
+  ok "$payoff: 3 ranks, chunk 192K" same_told mpi 3 "${sim[@]}" --chunk 192K
+  ok "$payoff: by scalar code" same_told env GBM_ISA=scalar "${sim[@]}"
+  if grep -q avx2 /proc/cpuinfo; then
+    ok "$payoff: by AVX2" same_told env GBM_ISA=avx2 "${sim[@]}"
+  else
+    skip "$payoff: by AVX2" "this CPU has none"
+  fi
+done
+
 expected=$(mpi 1 "$bin/iterate_mpi")
 ok "iterate_mpi gives a number" grep -q '^days' <<<"$expected"
 for ranks in 2 3 4; do

@@ -38,4 +38,8 @@ compare() {
 compare "one thread" "${around[@]}" "$bin/gbm_sim"
 compare "two threads" "${around[@]}" "$bin/gbm_sim" --threads 2 --chunk 256K
 compare "two ranks" mpi 2 "$bin/gbm_sim" --threads 1
+compare "quantiles, one thread" "${around[@]}" "$bin/gbm_sim" \
+  --quantiles 0.01,0.5 --var 0.99
+compare "quantiles, two ranks" mpi 2 "$bin/gbm_sim" --threads 1 \
+  --quantiles 0.01,0.5
 done_testing

@@ -81,6 +81,49 @@ ok "--version" holds "gbm_sim " "stream version"
 run mpi 2 "$sim" --version
 ok "--version of two ranks is one line" is "$(wc -l <"$tmp/out")" 1
 
+# Quantiles, risks, histograms.
+run "$sim" --json --paths 1e6 --quantiles 0.01,0.5,1 --var 0.95 \
+  --histogram "$tmp/h.csv:50"
+ok "JSON has the quantiles, their bounds and counts" perl -MJSON::PP -e '
+  my $o = decode_json(<>);
+  my @q = @{$o->{quantiles}};
+  die "not three\n" if @q != 3;
+  my @exact = (100 * exp(0.03 - 0.2 * 2.326347874), 100 * exp(0.03));
+  for (0..2) {
+    my %q = %{$q[$_]};
+    die "$_: n\n" if $q{n} != 1000000;
+    die "$_: order\n" if $q{lo} > $q{value} || $q{value} > $q{hi};
+    die "$_: wide\n" if $q{hi} / $q{lo} - 1 > $o->{quantile_error};
+    next if $_ == 2;
+    my ($from, $to) = @{$q{ci95}};
+    die "$_: $q{value}\n" if abs($q{value} - $exact[$_]) > $to - $from;
+  }
+  die "the largest has no bound above\n" if defined $q[2]{ci95}[1];
+  my %r = %{$o->{risk}[0]};
+  die "cost $r{cost}\n" if $r{cost} != 100 || $r{n} != 1000000;
+  my $var = 100 - 100 * exp(0.03 - 0.2 * 1.644853627);
+  die "VaR $r{var}, not $var\n" if abs($r{var} - $var) > 0.2;
+  die "ES $r{es}\n" if $r{es} < $r{var} || abs($r{es} - 31.62) > 0.2;
+  ' "$tmp/out"
+ok "the histogram counts every path" perl -F, -lane '
+  next if $. == 1 && $_ eq "from,to,count";
+  die "$_\n" if @F != 3 || $F[0] >= $F[1] || $. > 2 && $F[0] != $last;
+  $last = $F[1];
+  $n += $F[2];
+  END { die "$n paths, $. lines\n" if $n != 1000000 || $. != 51 }' \
+  "$tmp/h.csv"
+run "$sim" --histogram "$tmp/h.csv"
+ok "an existing file is left alone" refused 73 "$tmp/h.csv: File exists"
+run mpi 2 "$sim" --histogram "$tmp/none/h.csv"
+ok "nor is one made where it cannot be" refused 73 "No such file"
+run "$sim" --payoff call --quantiles 0,0.5 --var 0.9,0.99 --cost 12 \
+  --histogram "$tmp/h2.csv"
+ok "text has them" holds "quantiles    of 1000000 values" "risk " \
+  "12 - payoff" "VaR" "ES" "histogram " "$tmp/h2.csv"
+ok "and some bins" test "$(wc -l <"$tmp/h2.csv")" -gt 20
+run "$sim" --dry-run --histogram "$tmp/h3.csv"
+ok "--dry-run makes no file" test "$status" -eq 0 -a ! -e "$tmp/h3.csv"
+
 # The plan.
 run timeout 20 "$sim" --dry-run --paths 1e18 --mem-cap 100M
 ok "--dry-run runs nothing" holds "chunk" "100 MiB" "cap" "memory" \

@@ -224,6 +224,69 @@ static bool parse(struct cli *cli, const char *const *args, char *error)
 
 #define ARGS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
+START_TEST(level_lists)
+{
+	static const char *const bad[] = { "",	      ",",    "0.5,", ",0.5",
+					   "0.1 0.2", "1.01", "-0.1", "nan",
+					   "0.5;0.6", "50%" };
+	char many[CLI_LEVELS * 2 + 2] = "0";
+	struct cli_levels l;
+
+	ck_assert(cli_levels("0,0.25,5e-1,1", true, &l));
+	ck_assert(l.n == 4 && l.level[0] == 0 && l.level[1] == 0.25 &&
+		  l.level[2] == 0.5 && l.level[3] == 1);
+	ck_assert(cli_levels("0.99", false, &l));
+	ck_assert(l.n == 1 && l.level[0] == 0.99);
+	ck_assert(!cli_levels("0", false, &l));
+	ck_assert(!cli_levels("0.5,1", false, &l));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!cli_levels(bad[i], true, &l), "'%s'", bad[i]);
+	for (size_t i = 1; i < CLI_LEVELS; i++)
+		strcat(many, ",0");
+	ck_assert(cli_levels(many, true, &l) && l.n == CLI_LEVELS);
+	strcat(many, ",0");
+	ck_assert(!cli_levels(many, true, &l));
+}
+END_TEST
+
+START_TEST(histogram_files)
+{
+	static const struct {
+		const char *text, *file; /* NULL: refused */
+		uint64_t bins;
+	} rows[] = {
+		{ "h.csv", "h.csv", 0 },
+		{ "h.csv:50", "h.csv", 50 },
+		{ "a:b:1e3", "a:b", 1000 },
+		{ "dir:x/h.csv", "dir:x/h.csv", 0 },
+		{ "h:", "h:", 0 },
+		{ "h.csv:0", NULL, 0 },
+		{ "h.csv:1000001", NULL, 0 },
+		{ "h.csv:1.5", NULL, 0 },
+		{ "h.csv:-3", NULL, 0 },
+		{ ":7", NULL, 0 },
+		{ "", NULL, 0 },
+	};
+	struct cli_histogram h;
+	char name[CLI_FILE + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool good = cli_histogram(rows[i].text, &h);
+
+		ck_assert_msg(good == (rows[i].file != NULL), "'%s'",
+			      rows[i].text);
+		if (!good)
+			continue;
+		ck_assert_str_eq(h.file, rows[i].file);
+		ck_assert_uint_eq(h.bins, rows[i].bins);
+	}
+	memset(name, 'x', CLI_FILE);
+	name[CLI_FILE] = '\0';
+	ck_assert(!cli_histogram(name, &h));
+	ck_assert(cli_histogram(name + 1, &h));
+}
+END_TEST
+
 START_TEST(defaults)
 {
 	const char *const none[] = { NULL };
@@ -523,6 +586,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(values, number_exact, 0, ARRAY_SIZE(numbers));
 	tcase_add_loop_test(values, number_refused, 0, ARRAY_SIZE(bad_numbers));
 	suite_add_tcase(s, values);
+	tcase_add_test(values, level_lists);
+	tcase_add_test(values, histogram_files);
 	tcase_add_test(lines, defaults);
 	tcase_add_test(lines, every_option);
 	tcase_add_test(lines, samples);

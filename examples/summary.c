@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "summary.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of a histogram that finds its bins itself. */
+#define MOST_BINS 1000
+
+/* What a loss is counted from: what the payoff costs, as near as is known. */
+static double cost_of(const struct cli *cli, const struct gbm_result *result)
+{
+	if (!isnan(cli->cost))
+		return cli->cost;
+	return cli->functional.payoff == GBM_TERMINAL ? cli->model.spot
+						      : result->mean;
+}
+
+/* ---- files */
+
+static bool open_new(const char *option, const char *name, FILE **file,
+		     char error[CLI_ERROR_SIZE])
+{
+	*file = fopen(name, "wxe");
+	if (*file)
+		return true;
+	snprintf(error, CLI_ERROR_SIZE, "%s %.100s: %s%s", option, name,
+		 strerror(errno),
+		 errno == EEXIST ? ": remove it, or give another name" : "");
+	return false;
+}
+
+bool summary_open(const struct cli *cli, struct summary_files *files,
+		  char error[CLI_ERROR_SIZE])
+{
+	*files = (struct summary_files){ NULL };
+	if (cli->histogram.file[0] &&
+	    !open_new("--histogram", cli->histogram.file, &files->histogram,
+		      error))
+		return false;
+	return true;
+}
+
+void summary_discard(const struct cli *cli, struct summary_files *files)
+{
+	if (files->histogram) {
+		fclose(files->histogram);
+		unlink(cli->histogram.file);
+	}
+	*files = (struct summary_files){ NULL };
+}
+
+static bool close_written(const char *option, const char *name, FILE *file,
+			  bool good, char error[CLI_ERROR_SIZE])
+{
+	int why = 0;
+
+	errno = 0;
+	good = good && !ferror(file);
+	if (fflush(file) != 0 || !good)
+		why = errno;
+	good = good && why == 0;
+	if (fclose(file) != 0 && good) {
+		why = errno;
+		good = false;
+	}
+	if (!good)
+		snprintf(error, CLI_ERROR_SIZE,
+			 "%s %.100s could not be written: %s", option, name,
+			 why ? strerror(why) : "it was cut short");
+	return good;
+}
+
+static bool write_histogram(const struct cli *cli,
+			    const struct gbm_sketch *sketch, FILE *file)
+{
+	size_t bins = cli->histogram.bins ? (size_t)cli->histogram.bins
+					  : gbm_sketch_bins(sketch, MOST_BINS);
+	double *edges = malloc((bins + 1) * sizeof(*edges));
+	uint64_t *counts = malloc((bins + 2) * sizeof(*counts));
+	bool good = edges && counts &&
+		    gbm_sketch_histogram(sketch, (double)NAN, (double)NAN, bins,
+					 edges, counts) == GBM_OK;
+
+	if (good)
+		fputs("from,to,count\n", file);
+	for (size_t i = 0; good && i < bins; i++)
+		fprintf(file, "%.17g,%.17g,%" PRIu64 "\n", edges[i],
+			edges[i + 1], counts[i + 1]);
+	free(edges);
+	free(counts);
+	return good;
+}
+
+bool summary_write(const struct cli *cli, struct summary_files *files,
+		   struct gbm_summary *summary, char error[CLI_ERROR_SIZE])
+{
+	bool good = true;
+
+	if (files->histogram)
+		good = close_written(
+			"--histogram", cli->histogram.file, files->histogram,
+			write_histogram(cli, gbm_summary_sketch(summary, 0),
+					files->histogram),
+			error);
+	*files = (struct summary_files){ NULL };
+	return good;
+}
+
+/* ---- stdout */
+
+static void text_quantiles(const struct cli *cli,
+			   const struct gbm_sketch *sketch)
+{
+	printf("quantiles    of %" PRIu64
+	       " values, each within %.2g %% of the sample's\n",
+	       gbm_sketch_count(sketch), 100.0 * GBM_SKETCH_ERROR);
+	for (size_t i = 0; i < cli->quantiles.n; i++) {
+		struct gbm_quantile q = GBM_QUANTILE_INIT;
+
+		gbm_sketch_quantile(sketch, cli->quantiles.level[i], &q);
+		printf("  %-10g %.6g (95 %%: %.6g to %.6g)\n", q.level, q.value,
+		       q.ci_lo, q.ci_hi);
+	}
+}
+
+static void text_risks(const struct cli *cli, const struct gbm_sketch *sketch,
+		       double cost)
+{
+	printf("risk         of the loss %.6g - payoff, of %" PRIu64
+	       " values\n",
+	       cost, gbm_sketch_count(sketch));
+	for (size_t i = 0; i < cli->risks.n; i++) {
+		struct gbm_risk r = GBM_RISK_INIT;
+
+		gbm_sketch_risk(sketch, cost, cli->risks.level[i], &r);
+		printf("  %-10g VaR %.6g (the sample's: %.6g to %.6g), ES %.6g "
+		       "+/- %.2g (%.6g to %.6g)\n",
+		       r.level, r.var, r.var_lo, r.var_hi, r.es,
+		       1.959963984540054 * r.es_std_error, r.es_lo, r.es_hi);
+	}
+}
+
+void summary_text(const struct cli *cli, struct gbm_summary *summary,
+		  const struct gbm_result *result)
+{
+	const struct gbm_sketch *sketch = gbm_summary_sketch(summary, 0);
+
+	if (cli->quantiles.n)
+		text_quantiles(cli, sketch);
+	if (cli->risks.n)
+		text_risks(cli, sketch, cost_of(cli, result));
+	if (cli->histogram.file[0])
+		printf("histogram    of %" PRIu64 " values, in %s\n",
+		       gbm_sketch_count(sketch), cli->histogram.file);
+}
+
+/* JSON has no infinities and no NaN. */
+static void json_number(const char *before, double x)
+{
+	if (isfinite(x))
+		printf("%s%.17g", before, x);
+	else
+		printf("%snull", before);
+}
+
+static void json_quantile(const struct gbm_quantile *q)
+{
+	printf("{\"level\": %.15g, \"n\": %" PRIu64, q->level, q->n);
+	json_number(", \"value\": ", q->value);
+	json_number(", \"lo\": ", q->lo);
+	json_number(", \"hi\": ", q->hi);
+	json_number(", \"ci95\": [", q->ci_lo);
+	json_number(", ", q->ci_hi);
+	printf("]}");
+}
+
+static void json_risk(const struct gbm_risk *r)
+{
+	printf("{\"level\": %.15g, \"n\": %" PRIu64, r->level, r->n);
+	json_number(", \"cost\": ", r->cost);
+	json_number(", \"var\": ", r->var);
+	json_number(", \"var_lo\": ", r->var_lo);
+	json_number(", \"var_hi\": ", r->var_hi);
+	json_number(", \"es\": ", r->es);
+	json_number(", \"es_lo\": ", r->es_lo);
+	json_number(", \"es_hi\": ", r->es_hi);
+	json_number(", \"es_std_error\": ", r->es_std_error);
+	printf("}");
+}
+
+void summary_json(const struct cli *cli, struct gbm_summary *summary,
+		  const struct gbm_result *result)
+{
+	const struct gbm_sketch *sketch = gbm_summary_sketch(summary, 0);
+
+	for (size_t i = 0; i < cli->quantiles.n; i++) {
+		struct gbm_quantile q = GBM_QUANTILE_INIT;
+
+		gbm_sketch_quantile(sketch, cli->quantiles.level[i], &q);
+		printf("%s", i ? ", " : "\"quantiles\": [");
+		json_quantile(&q);
+	}
+	if (cli->quantiles.n)
+		printf("], \"quantile_error\": %.17g, ", GBM_SKETCH_ERROR);
+	for (size_t i = 0; i < cli->risks.n; i++) {
+		struct gbm_risk r = GBM_RISK_INIT;
+
+		gbm_sketch_risk(sketch, cost_of(cli, result),
+				cli->risks.level[i], &r);
+		printf("%s", i ? ", " : "\"risk\": [");
+		json_risk(&r);
+	}
+	if (cli->risks.n)
+		printf("], ");
+}
