@@ -145,6 +145,17 @@ static uint64_t mix_number(uint64_t digest, double number)
 	return mix(digest, word);
 }
 
+static uint64_t mix_functional(uint64_t digest,
+			       const struct gbm_functional *functional)
+{
+	if (!functional)
+		return mix(digest, 1);
+	if (functional->fn) /* at a different address on every rank */
+		return mix(digest, 2);
+	digest = mix(mix(digest, 3), (uint64_t)functional->payoff);
+	return mix_number(digest, functional->strike);
+}
+
 static uint64_t digest_of(const struct gbm_model *model,
 			  const struct gbm_functional *functional,
 			  uint64_t n_paths, const struct gbm_options *options)
@@ -159,12 +170,10 @@ static uint64_t digest_of(const struct gbm_model *model,
 	digest = mix_number(digest, model->drift);
 	digest = mix_number(digest, model->vol);
 	digest = mix_number(digest, model->horizon);
-	if (!functional)
-		return mix(digest, 1);
-	if (functional->fn) /* at a different address on every rank */
-		return mix(digest, 2);
-	digest = mix(mix(digest, 3), (uint64_t)functional->payoff);
-	return mix_number(digest, functional->strike);
+	digest = mix_functional(digest, functional);
+	for (size_t i = 0; i < options->n_others; i++)
+		digest = mix_functional(digest, options->others + i);
+	return digest;
 }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libgbm/err.h"
 #include "libgbm/isa.h"
@@ -19,6 +20,9 @@
  * same for any number of them.
  */
 #define DEFAULT_VALUES (UINT64_C(128) << 10)
+
+/* No item is larger unless the caller chose the chunk. */
+#define MOST_ITEM (DEFAULT_VALUES / sizeof(double))
 
 /* Stack and bookkeeping of a thread, beyond its workspace. */
 #define THREAD_OVERHEAD (UINT64_C(128) << 10)
@@ -42,6 +46,14 @@ static int check_options(const struct gbm_options *o, uint64_t n_paths,
 	if (o->ranks_on_node < 1)
 		return gbm_error_set(err, GBM_EINVAL,
 				     "ranks_on_node = 0: must be at least 1");
+	if (o->n_others > GBM_MAX_FUNCTIONALS - 1)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "n_others = %zu: must be at most %d",
+				     o->n_others, GBM_MAX_FUNCTIONALS - 1);
+	if (o->n_others && !o->others)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "others: must not be NULL when n_others "
+				     "is not 0");
 	if (o->collect & ~GBM_COLLECT_ALL)
 		return gbm_error_set(err, GBM_EINVAL,
 				     "collect = %u: must be made of "
@@ -55,10 +67,43 @@ static uint64_t largest(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* What a thread needs beside its chunk. */
-static uint64_t of_thread(const struct gbm_plan *plan)
+const struct gbm_functional *gbm_plan_functional(const struct gbm_plan *plan,
+						 size_t k)
 {
-	return THREAD_OVERHEAD + gbm_summary_bytes(plan->collect);
+	return k ? plan->others + k - 1 : &plan->functional;
+}
+
+int gbm_plan_needs_paths(const struct gbm_plan *plan)
+{
+	int callbacks = 0;
+
+	for (size_t k = 0; k <= plan->n_others; k++)
+		callbacks |= gbm_plan_functional(plan, k)->fn != NULL;
+	return !plan->has_functional || callbacks;
+}
+
+size_t gbm_plan_rows(const struct gbm_plan *plan, unsigned collect)
+{
+	/* Moments need all functionals' values of a path at once. */
+	if (collect & GBM_COLLECT_MOMENTS)
+		return 1 + plan->n_others;
+	return plan->has_functional && gbm_plan_needs_paths(plan);
+}
+
+static uint64_t summary_bytes(const struct gbm_plan *plan)
+{
+	return gbm_summary_bytes(plan->collect, 1 + plan->n_others);
+}
+
+/* What a thread needs beside its chunk, whose item is that of the rows. */
+static uint64_t of_thread(const struct gbm_plan *plan, uint64_t item)
+{
+	size_t rows = gbm_plan_rows(plan, plan->collect);
+
+	/* One row of values is part of the chunk. */
+	return THREAD_OVERHEAD + summary_bytes(plan) +
+	       (rows ? rows - 1 + !gbm_plan_needs_paths(plan) : 0) * item *
+		       sizeof(double);
 }
 
 /*
@@ -67,7 +112,7 @@ static uint64_t of_thread(const struct gbm_plan *plan)
  */
 static uint64_t of_process(const struct gbm_plan *plan)
 {
-	uint64_t bytes = gbm_summary_bytes(plan->collect);
+	uint64_t bytes = summary_bytes(plan);
 
 	return bytes + (plan->ranks > 1 && plan->threads < 4
 				? (4 - plan->threads) * bytes
@@ -90,7 +135,9 @@ static int choose_chunk(const struct gbm_plan *plan, int with_paths,
 		left = (plan->budget.bytes - plan->budget.resident -
 			of_process(plan)) /
 		       plan->threads;
-	left = left > of_thread(plan) ? left - of_thread(plan) : 0;
+	left = left > of_thread(plan, MOST_ITEM)
+		       ? left - of_thread(plan, MOST_ITEM)
+		       : 0;
 	if (!wanted) {
 		target = cache / 2;
 		if (!with_paths && target > DEFAULT_VALUES)
@@ -107,7 +154,7 @@ static int choose_chunk(const struct gbm_plan *plan, int with_paths,
 static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 			 struct gbm_error *err)
 {
-	int with_paths = !plan->has_functional || plan->functional.fn;
+	int with_paths = gbm_plan_needs_paths(plan);
 	struct gbm_topo topo;
 	int status;
 
@@ -134,7 +181,8 @@ static int choose_memory(struct gbm_plan *plan, const struct gbm_options *o,
 				     "can be counted; use fewer steps",
 				     (unsigned long long)plan->dynamics.steps);
 	plan->need = plan->budget.resident + of_process(plan) +
-		     plan->threads * (plan->chunk.workspace + of_thread(plan));
+		     plan->threads * (plan->chunk.workspace +
+				      of_thread(plan, plan->chunk.item));
 	if (status)
 		return gbm_error_set(
 			err, status,
@@ -188,6 +236,13 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 		status = gbm_functional_check(functional, err);
 	if (!status)
 		status = check_options(o, n_paths, err);
+	if (!status && o->n_others && !functional)
+		status =
+			gbm_error_set(err, GBM_EINVAL,
+				      "functional: must not be NULL when there "
+				      "are others");
+	for (size_t i = 0; !status && i < o->n_others; i++)
+		status = gbm_functional_check(o->others + i, err);
 	if (status)
 		return status;
 
@@ -203,6 +258,9 @@ int gbm_plan_create(struct gbm_plan **plan, const struct gbm_model *model,
 	if (functional)
 		p->functional = *functional;
 	p->collect = o->collect;
+	p->n_others = o->n_others;
+	if (o->n_others)
+		memcpy(p->others, o->others, o->n_others * sizeof(*o->others));
 	p->n_paths = n_paths;
 	p->ranks = o->ranks_on_node;
 	p->progress = o->progress;

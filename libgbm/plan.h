@@ -14,7 +14,9 @@ struct gbm_plan {
 	struct gbm_dynamics dynamics;
 	struct gbm_functional functional;
 	int has_functional;
-	unsigned collect; /* of summaries */
+	unsigned collect; /* of summaries, as the next two are */
+	size_t n_others;
+	struct gbm_functional others[GBM_MAX_FUNCTIONALS - 1];
 	double discount; /* of the built-in payoffs */
 	uint64_t n_paths;
 	unsigned threads;
@@ -27,6 +29,14 @@ struct gbm_plan {
 	struct gbm_chunk stream_chunk; /* of a stream; paths 0: does not fit */
 	uint64_t need;
 };
+
+/* The functional with that number, from 0 to n_others. */
+const struct gbm_functional *gbm_plan_functional(const struct gbm_plan *plan,
+						 size_t k);
+
+/* Whether a run needs whole paths; rows of values that a thread then holds. */
+int gbm_plan_needs_paths(const struct gbm_plan *plan);
+size_t gbm_plan_rows(const struct gbm_plan *plan, unsigned collect);
 
 /*
  * Simulates n paths from first on, a multiple of GBM_LANES, into

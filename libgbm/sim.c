@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Running a plan: items of whole blocks, shared out to threads. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libgbm/plan.h"
 #include "libgbm/share.h"
@@ -10,7 +11,8 @@
 /* What a thread works with. */
 struct worker {
 	double *paths;	/* rectangle of prices, for a callback */
-	double *values; /* the callback's of one item */
+	/* Of one item, a row for each functional, or one for all in turn. */
+	double *values;
 	struct gbm_summary *summary;
 };
 
@@ -33,7 +35,9 @@ static int is_asian(const struct gbm_functional *f)
 /* Where the kernels' blocks of an item go. */
 struct builtin {
 	const struct gbm_plan *plan;
+	const struct gbm_functional *functional;
 	struct gbm_tally *tally;
+	double *row; /* where values are kept; NULL: nowhere */
 	size_t left; /* paths of the item: its last group may be cut */
 	int is_paid; /* what the kernel gives needs no payoff any more */
 };
@@ -42,7 +46,7 @@ static void take_block(void *user, double *values, size_t n)
 {
 	struct builtin *b = user;
 	const struct gbm_plan *plan = b->plan;
-	const struct gbm_functional *f = &plan->functional;
+	const struct gbm_functional *f = b->functional;
 
 	if (n > b->left)
 		n = b->left;
@@ -51,18 +55,23 @@ static void take_block(void *user, double *values, size_t n)
 		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
 				     plan->discount);
 	gbm_tally_add(b->tally, plan->kernel, values, n);
+	if (b->row) {
+		memcpy(b->row, values, n * sizeof(*values));
+		b->row += n;
+	}
 }
 
-/* The built-in functional of the n paths from first on. */
-static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
-			struct worker *w)
+/* A built-in functional of the n paths from first on. */
+static void run_builtin(const struct gbm_plan *plan,
+			const struct gbm_functional *f, uint64_t first,
+			size_t n, struct gbm_tally *tally, double *row)
 {
 	const struct gbm_kernel *kernel = plan->kernel;
-	const struct gbm_functional *f = &plan->functional;
 	double scale = is_call(f) ? plan->discount : -plan->discount;
-	struct builtin b = { plan, &w->summary->tally, n, f->payoff == GBM_TERMINAL };
-	struct gbm_take take = { take_block, &b, scale * plan->dynamics.spot,
-				 -scale * f->strike };
+	struct builtin b = { plan, f, tally, row, n, f->payoff == GBM_TERMINAL };
+	const struct gbm_take take = { take_block, &b,
+				       scale * plan->dynamics.spot,
+				       -scale * f->strike };
 	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
 
 	first /= GBM_GROUP_PATHS;
@@ -79,13 +88,13 @@ static void run_builtin(const struct gbm_plan *plan, uint64_t first, size_t n,
 	kernel->terminal(&plan->dynamics, first, groups, NULL, &take);
 }
 
-/* The callback's values of n paths; returns its code. */
-static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
-			struct worker *w)
+/* The callback's values of n paths to row; returns its code. */
+static int run_callback(const struct gbm_plan *plan,
+			const struct gbm_functional *f, uint64_t first,
+			uint64_t n, double *paths, double *row)
 {
-	const struct gbm_functional *f = &plan->functional;
 	struct gbm_block block = {
-		.values = w->paths,
+		.values = paths,
 		.n_times = (size_t)(plan->dynamics.steps + 1),
 		.stride = (size_t)plan->chunk.stride,
 	};
@@ -95,33 +104,48 @@ static int run_callback(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 		uint64_t m =
 			n - i < plan->chunk.paths ? n - i : plan->chunk.paths;
 
-		gbm_plan_paths(plan, first + i, m, w->paths, block.stride);
+		gbm_plan_paths(plan, first + i, m, paths, block.stride);
 		block.first_path = first + i;
 		block.n_paths = (size_t)m;
-		code = f->fn(&block, f->user, w->values + i);
+		code = f->fn(&block, f->user, row + i);
 		if (code)
 			return code;
 	}
 	return 0;
 }
 
+/* Paths of the block from i on, of n. */
+static size_t block_of(uint64_t i, uint64_t n)
+{
+	return n - i < GBM_BLOCK_PATHS ? (size_t)(n - i) : GBM_BLOCK_PATHS;
+}
+
 /* One item: n paths from first on, whole blocks but for the plan's end. */
 static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 		    struct worker *w)
 {
-	int code;
+	struct gbm_summary *s = w->summary;
+	size_t stride = s->joint ? (size_t)plan->chunk.item : 0;
 
-	if (!plan->functional.fn) {
-		run_builtin(plan, first, (size_t)n, w);
-		return 0;
+	for (size_t k = 0; k < s->n_functionals; k++) {
+		const struct gbm_functional *f = gbm_plan_functional(plan, k);
+		double *row = w->values ? w->values + k * stride : NULL;
+		int code;
+
+		if (!f->fn) {
+			run_builtin(plan, f, first, (size_t)n, s->tally + k,
+				    s->joint ? row : NULL);
+			continue;
+		}
+		code = run_callback(plan, f, first, n, w->paths, row);
+		if (code)
+			return code;
+		for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS)
+			gbm_tally_add(s->tally + k, plan->kernel, row + i,
+				      block_of(i, n));
 	}
-	code = run_callback(plan, first, n, w);
-	if (code)
-		return code;
-	for (uint64_t i = 0; i < n; i += GBM_BLOCK_PATHS)
-		gbm_tally_add(&w->summary->tally, plan->kernel, w->values + i,
-			      n - i < GBM_BLOCK_PATHS ? (size_t)(n - i)
-						      : GBM_BLOCK_PATHS);
+	for (uint64_t i = 0; s->joint && i < n; i += GBM_BLOCK_PATHS)
+		gbm_joint_add(s->joint, w->values + i, stride, block_of(i, n));
 	return 0;
 }
 
@@ -142,30 +166,75 @@ static void free_workers(struct worker *workers, unsigned n)
 	free(workers);
 }
 
+static int make_worker(const struct gbm_plan *plan,
+		       const struct gbm_summary *summary, struct worker *w)
+{
+	unsigned collect = summary ? summary->collect : 0;
+	size_t rows = gbm_plan_rows(plan, collect);
+	int with_paths = gbm_plan_needs_paths(plan);
+
+	w->summary =
+		summary ? gbm_summary_like(summary) : gbm_summary_make(0, 1);
+	if (rows)
+		w->values = gbm_plan_alloc(rows * plan->chunk.item *
+					   sizeof(double));
+	if (with_paths)
+		w->paths = gbm_plan_alloc(plan->chunk.bytes);
+	return w->summary && (!rows || w->values) && (!with_paths || w->paths);
+}
+
 /* Allocated here so that a failure is one, and touched by their threads. */
 static struct worker *make_workers(const struct gbm_plan *plan,
-				   unsigned collect, unsigned n)
+				   const struct gbm_summary *summary,
+				   unsigned n)
 {
 	struct worker *workers = calloc(n, sizeof(*workers));
 
-	if (!workers)
-		return NULL;
-	for (unsigned i = 0; i < n; i++) {
-		struct worker *w = workers + i;
-
-		w->summary = gbm_summary_make(collect);
-		if (plan->functional.fn) {
-			w->values = gbm_plan_alloc(plan->chunk.item *
-						   sizeof(double));
-			w->paths = gbm_plan_alloc(plan->chunk.bytes);
-		}
-		if (!w->summary ||
-		    (plan->functional.fn && (!w->values || !w->paths))) {
+	for (unsigned i = 0; workers && i < n; i++)
+		if (!make_worker(plan, summary, workers + i)) {
 			free_workers(workers, n);
 			return NULL;
 		}
-	}
 	return workers;
+}
+
+/* Lets the plan's first block say where values are. */
+static int find_centers(const struct gbm_plan *plan,
+			struct gbm_summary *summary)
+{
+	uint64_t n = plan->n_paths < GBM_BLOCK_PATHS ? plan->n_paths
+						     : GBM_BLOCK_PATHS;
+	struct worker *w = make_workers(plan, summary, 1);
+	int code;
+
+	if (!w)
+		return GBM_ENOMEM;
+	code = run_item(plan, 0, n, w);
+	for (size_t k = 0; !code && k < summary->n_functionals; k++)
+		gbm_joint_center(summary->joint, k,
+				 w->values + k * plan->chunk.item, (size_t)n);
+	free_workers(w, 1);
+	return code ? GBM_ECANCELED : GBM_OK;
+}
+
+int gbm_summary_create(struct gbm_summary **summary,
+		       const struct gbm_plan *plan)
+{
+	int status = GBM_OK;
+
+	if (!summary)
+		return GBM_EINVAL;
+	*summary = NULL;
+	if (!plan || !plan->has_functional)
+		return GBM_EINVAL;
+	*summary = gbm_summary_make(plan->collect, 1 + plan->n_others);
+	if (!*summary)
+		return GBM_ENOMEM;
+	if ((*summary)->joint)
+		status = find_centers(plan, *summary);
+	if (status != GBM_OK)
+		gbm_summary_destroy(summary);
+	return status;
 }
 
 /* Into the summary or, when that is NULL, the statistics. */
@@ -191,7 +260,7 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 		return GBM_OK;
 	share.item = plan->chunk.item;
 	threads = gbm_share_threads(&share);
-	r.workers = make_workers(plan, summary ? summary->collect : 0, threads);
+	r.workers = make_workers(plan, summary, threads);
 	if (!r.workers)
 		return GBM_ENOMEM;
 	status = gbm_share_run(&share, &code);
@@ -200,7 +269,7 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 			gbm_summary_merge(summary, r.workers[i].summary);
 		else
 			gbm_stats_merge(stats,
-					&r.workers[i].summary->tally.stats);
+					&r.workers[i].summary->tally[0].stats);
 	free_workers(r.workers, threads);
 	if (user_code)
 		*user_code = code;
@@ -219,7 +288,8 @@ int gbm_run_summary(const struct gbm_plan *plan, uint64_t first_path,
 		    uint64_t n_paths, struct gbm_summary *summary,
 		    int *user_code)
 {
-	if (!plan || !summary || summary->collect != plan->collect)
+	if (!plan || !summary || summary->collect != plan->collect ||
+	    summary->n_functionals != 1 + plan->n_others)
 		return GBM_EINVAL;
 	return run_range(plan, first_path, n_paths, summary, NULL, user_code);
 }

@@ -23,7 +23,7 @@ libgbm/include/.* | ".* | public headers include public headers
 libgbm/(crc32c|npy|manifest)\.[ch] | "(libgbm/)?(?!(crc32c|npy|manifest)\.h")[a-z_]*\.h" | formats stand on nothing
 libgbm/(rows|share|plan|sim|stream)\.[ch] | "(libgbm/)?(samples|npy|manifest|crc32c)\.h" | files are above them
 libgbm/(budget|stats|isa|kernel|rng|vecmath|vec_[a-z0-9]*|status)\.[ch] | "(libgbm/)?sim\.h" | sim is above them
-libgbm/(stats|sketch|kernel|rng|vecmath|vec_[a-z0-9]*)\.[ch] | "(libgbm/)?(budget|isa)\.h" | they need no machine
+libgbm/(stats|sketch|joint|kernel|rng|vecmath|vec_[a-z0-9]*)\.[ch] | "(libgbm/)?(budget|isa)\.h" | they need no machine
 plugin/err\.[ch] | "(?!(plugin/)?(err|banned)\.h").* | err stands on nothing
 plugin/(size|swap|conf|policy|procfs|sysroot)\.[ch] | "(plugin/)?(cap|backend)\.h" | caps stand on them
 EOF

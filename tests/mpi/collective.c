@@ -439,6 +439,8 @@ static void test_merge_failures(void)
 	gbm_stats_destroy(&stats);
 }
 
+#define EVERYTHING (GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS)
+
 static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
 					unsigned collect, int *status)
 {
@@ -448,6 +450,8 @@ static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
 
 	options.threads = 1;
 	options.collect = collect;
+	options.others = functional;
+	options.n_others = 1;
 	*status = gbm_mpi_plan_create(&plan, &model, functional, 50000,
 				      &options, MPI_COMM_WORLD, NULL);
 	return plan;
@@ -481,7 +485,7 @@ static void test_summaries(void)
 
 	stops.fn = cancel_from;
 	stops.user = &from;
-	plan = collecting_plan(&call, GBM_COLLECT_SKETCH, &status);
+	plan = collecting_plan(&call, EVERYTHING, &status);
 	if (gbm_summary_create(&ours, plan) != GBM_OK ||
 	    gbm_summary_create(&alone, plan) != GBM_OK ||
 	    gbm_summary_create(&merged, plan) != GBM_OK)
@@ -514,14 +518,13 @@ static void test_summaries(void)
 	      "a damaged part of one rank fails all");
 	corrupts = false;
 
-	stopping = collecting_plan(&stops, GBM_COLLECT_SKETCH, &status);
+	stopping = collecting_plan(&stops, EVERYTHING, &status);
 	status = gbm_mpi_run_summary(stopping, MPI_COMM_WORLD, ours, &code);
 	check(status == GBM_ECANCELED && code >= 100,
 	      "a cancel ends a summary's run with its code");
 	gbm_plan_destroy(&stopping);
 
-	other = collecting_plan(&call, last_rank() ? 0 : GBM_COLLECT_SKETCH,
-				&status);
+	other = collecting_plan(&call, last_rank() ? 0 : EVERYTHING, &status);
 	check(size == 1 || status == GBM_EINVAL,
 	      "collecting something else on one rank is refused");
 	gbm_plan_destroy(&other);

@@ -153,6 +153,8 @@ START_TEST(partitions)
 {
 	const uint64_t n = 40 * GBM_BLOCK_PATHS + 77;
 	struct gbm_functional f = functional_of(_i);
+	const struct gbm_functional others[] = { builtin(GBM_PUT),
+						 builtin(GBM_ASIAN_CALL) };
 	struct gbm_options o = GBM_OPTIONS_INIT;
 	struct gbm_result want = GBM_RESULT_INIT, got = GBM_RESULT_INIT;
 	const struct gbm_kernel *k;
@@ -160,13 +162,20 @@ START_TEST(partitions)
 	struct gbm_plan *plan;
 
 	o.collect = GBM_COLLECT_SKETCH;
+	if (_i % 2) {
+		o.collect |= GBM_COLLECT_MOMENTS;
+		o.others = others;
+		o.n_others = 2;
+	}
 	o.threads = 1;
 	plan = plan_of(&f, n, &o);
 	all = run_of(plan, n);
 	ck_assert_int_eq(gbm_run(plan, &want), GBM_OK);
 	ck_assert_int_eq(gbm_stats_result(gbm_summary_stats(all, 0), &got),
 			 GBM_OK);
-	ck_assert(!memcmp(&want, &got, sizeof(got)));
+	ck_assert(want.n == got.n && want.mean == got.mean &&
+		  want.variance == got.variance && want.min == got.min &&
+		  want.max == got.max);
 	gbm_plan_destroy(&plan);
 
 	for (unsigned i = 0; (k = gbm_kernel_available(i)); i++)
@@ -227,6 +236,178 @@ START_TEST(run_and_stream)
 	gbm_sketch_destroy(&values);
 	gbm_summary_destroy(&s);
 	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* Raw moments of a log-normal price are exp(k m + k^2 s^2 / 2). */
+START_TEST(shapes)
+{
+	const double w = exp(0.04), k = 4000000;
+	struct gbm_functional f = builtin(GBM_TERMINAL);
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_shape shape = GBM_SHAPE_INIT;
+	double skewness = (w + 2) * sqrt(w - 1);
+	double kurtosis = w * w * w * w + 2 * w * w * w + 3 * w * w - 6;
+	struct gbm_summary *s;
+	struct gbm_plan *plan;
+
+	o.collect = GBM_COLLECT_MOMENTS;
+	plan = plan_of(&f, 4000000, &o);
+	s = run_of(plan, 4000000);
+	ck_assert_int_eq(gbm_summary_shape(s, 0, &shape), GBM_OK);
+	ck_assert_uint_eq(shape.n, 4000000);
+	/* Somewhat more than sqrt(6 / n) and sqrt(24 / n). */
+	ck_assert_msg(fabs(shape.skewness - skewness) < 4 * sqrt(30 / k),
+		      "%g, not %g", shape.skewness, skewness);
+	ck_assert_msg(fabs(shape.excess_kurtosis - kurtosis) <
+			      4 * sqrt(600 / k),
+		      "%g, not %g", shape.excess_kurtosis, kurtosis);
+	ck_assert_int_eq(gbm_summary_shape(s, 1, &shape), GBM_EINVAL);
+	gbm_summary_destroy(&s);
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* E[S^2; S > K] = E[S^2] N(d1 + sigma): Cov(S, call) by hand. */
+START_TEST(covariances)
+{
+	const struct gbm_functional others[] = { builtin(GBM_CALL),
+						 builtin(GBM_PUT) };
+	struct gbm_functional f = builtin(GBM_TERMINAL);
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_covariance c[3][3];
+	double d1 = (0.05 + 0.02) / 0.2, forward = 100 * exp(0.05);
+	double square = 1e4 * exp(0.14) * gsl_cdf_ugaussian_P(d1 + 0.2);
+	double first = forward * gsl_cdf_ugaussian_P(d1);
+	double call =
+		exp(-0.05) * (first - 100 * gsl_cdf_ugaussian_P(d1 - 0.2));
+	double exact = exp(-0.05) * (square - 100 * first) - forward * call;
+	struct gbm_summary *s;
+	struct gbm_plan *plan;
+
+	o.collect = GBM_COLLECT_MOMENTS;
+	o.others = others;
+	o.n_others = 2;
+	plan = plan_of(&f, 1000000, &o);
+	s = run_of(plan, 1000000);
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < 3; j++) {
+			c[i][j] = (struct gbm_covariance)GBM_COVARIANCE_INIT;
+			ck_assert_int_eq(
+				gbm_summary_covariance(s, i, j, &c[i][j]),
+				GBM_OK);
+			ck_assert_uint_eq(c[i][j].n, 1000000);
+		}
+	for (size_t i = 0; i < 3; i++) {
+		struct gbm_result alone = GBM_RESULT_INIT, r = GBM_RESULT_INIT;
+		struct gbm_options plain = GBM_OPTIONS_INIT;
+		const struct gbm_functional *g = i ? others + i - 1 : &f;
+		struct gbm_plan *one = plan_of(g, 1000000, &plain);
+
+		/* Each has the bits of a run of its own. */
+		ck_assert_int_eq(gbm_run(one, &alone), GBM_OK);
+		ck_assert_int_eq(gbm_stats_result(gbm_summary_stats(s, i), &r),
+				 GBM_OK);
+		ck_assert(r.mean == alone.mean && r.variance == alone.variance);
+		gbm_plan_destroy(&one);
+		ck_assert(fabs(c[i][i].covariance / r.variance - 1) < 1e-12);
+		ck_assert(fabs(c[i][i].correlation - 1) < 1e-12);
+		for (size_t j = 0; j < 3; j++)
+			ck_assert(c[i][j].covariance == c[j][i].covariance);
+	}
+	ck_assert_msg(fabs(c[0][1].covariance / exact - 1) < 0.01, "%g, not %g",
+		      c[0][1].covariance, exact);
+	ck_assert(c[0][2].correlation < -0.5 && c[0][2].correlation > -1);
+	ck_assert(c[1][2].correlation < 0);
+	/* exp(-rT) (S - K) = call - put on each path. */
+	ck_assert(fabs(c[0][1].covariance - c[0][2].covariance -
+		       exp(-0.05) * c[0][0].covariance) < 1e-9);
+	ck_assert_int_eq(gbm_summary_covariance(s, 0, 3, &c[0][0]), GBM_EINVAL);
+	c[0][0].size = 1;
+	ck_assert_int_eq(gbm_summary_covariance(s, 0, 0, &c[0][0]), GBM_EINVAL);
+	gbm_summary_destroy(&s);
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* Values whose mean dwarfs their spread; and by how much their block may lie.
+ */
+static int shifted(const struct gbm_block *b, void *user, double *out)
+{
+	const double *shift = user;
+
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = *shift + ldexp(b->values[3 * b->stride + i] - 105, -4);
+	return 0;
+}
+
+START_TEST(soundness)
+{
+	static const double shifts[] = { 0, 1, 1e9, -1e12 };
+	double want[2] = { 0, 0 };
+
+	for (size_t i = 0; i < sizeof(shifts) / sizeof(*shifts); i++) {
+		struct gbm_functional f = builtin(GBM_TERMINAL);
+		struct gbm_options o = GBM_OPTIONS_INIT;
+		struct gbm_shape shape = GBM_SHAPE_INIT;
+		double shift = shifts[i], allowed = fabs(shift) * 1e-15 + 1e-12;
+		struct gbm_summary *s;
+		struct gbm_plan *plan;
+
+		f.fn = shifted;
+		f.user = &shift;
+		o.collect = GBM_COLLECT_MOMENTS;
+		plan = plan_of(&f, 50000, &o);
+		s = run_of(plan, 50000);
+		ck_assert_int_eq(gbm_summary_shape(s, 0, &shape), GBM_OK);
+		if (i == 0) {
+			want[0] = shape.skewness;
+			want[1] = shape.excess_kurtosis;
+		}
+		ck_assert_msg(fabs(shape.skewness - want[0]) < allowed,
+			      "%g: %.17g, not %.17g", shift, shape.skewness,
+			      want[0]);
+		ck_assert(fabs(shape.excess_kurtosis - want[1]) < allowed);
+		gbm_summary_destroy(&s);
+		gbm_plan_destroy(&plan);
+	}
+}
+END_TEST
+
+/* All values the same, and too large ones: no number rather than a wrong one.
+ */
+static int odd(const struct gbm_block *b, void *user, double *out)
+{
+	const double *far = user;
+
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = b->first_path + i == 5000 ? *far : 7.5;
+	return 0;
+}
+
+START_TEST(shapes_that_are_none)
+{
+	static const double fars[] = { 7.5, INFINITY, NAN, 1e300 };
+
+	for (size_t i = 0; i < sizeof(fars) / sizeof(*fars); i++) {
+		struct gbm_functional f = builtin(GBM_TERMINAL);
+		struct gbm_options o = GBM_OPTIONS_INIT;
+		struct gbm_shape shape = GBM_SHAPE_INIT;
+		double far = fars[i];
+		struct gbm_summary *s;
+		struct gbm_plan *plan;
+
+		f.fn = odd;
+		f.user = &far;
+		o.collect = GBM_COLLECT_MOMENTS;
+		plan = plan_of(&f, 10000, &o);
+		s = run_of(plan, 10000);
+		ck_assert_int_eq(gbm_summary_shape(s, 0, &shape), GBM_OK);
+		ck_assert(isnan(shape.skewness));
+		ck_assert(isnan(shape.excess_kurtosis));
+		gbm_summary_destroy(&s);
+		gbm_plan_destroy(&plan);
+	}
 }
 END_TEST
 
@@ -295,7 +476,9 @@ START_TEST(parts)
 	struct gbm_plan *plan;
 	size_t n;
 
-	o.collect = GBM_COLLECT_SKETCH;
+	o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS;
+	o.others = &f;
+	o.n_others = 1;
 	plan = plan_of(&f, 30000, &o);
 	s = make(plan);
 	t = make(plan);
@@ -310,7 +493,7 @@ START_TEST(parts)
 		gbm_summary_pack(t, part, b);
 		ck_assert_int_eq(gbm_summary_merge_packed(a, b, n), GBM_OK);
 		ck_assert_int_eq(gbm_summary_unpack(both, part, a, n), GBM_OK);
-		ck_assert_int_eq(gbm_summary_unpack(both, part + 1, a, n),
+		ck_assert_int_eq(gbm_summary_unpack(both, (part + 2) % 6, a, n),
 				 GBM_EFORMAT);
 		ck_assert_int_eq(gbm_summary_unpack(both, 99, a, n),
 				 GBM_EFORMAT);
@@ -385,6 +568,20 @@ START_TEST(memory)
 			 GBM_OK);
 	gbm_plan_destroy(&plan);
 
+	o.others = &f;
+	o.n_others = GBM_MAX_FUNCTIONALS;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
+			 GBM_EINVAL);
+	ck_assert(strstr(err.text, "n_others"));
+	o.n_others = 1;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, NULL, 10000, &o, &err),
+			 GBM_EINVAL);
+	ck_assert(strstr(err.text, "functional"));
+	o.others = NULL;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
+			 GBM_EINVAL);
+	ck_assert(strstr(err.text, "others"));
+	o.n_others = 0;
 	o.collect = 1u << 31;
 	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
 			 GBM_EINVAL);
@@ -401,6 +598,10 @@ int main(void)
 	tcase_add_test(t, closed_forms);
 	tcase_add_loop_test(t, partitions, 0, GBM_ASIAN_PUT + 2);
 	tcase_add_test(t, run_and_stream);
+	tcase_add_test(t, shapes);
+	tcase_add_test(t, covariances);
+	tcase_add_test(t, soundness);
+	tcase_add_test(t, shapes_that_are_none);
 	tcase_add_test(t, errors);
 	tcase_add_test(t, parts);
 	tcase_add_test(t, memory);

@@ -172,7 +172,11 @@ struct gbm_functional {
 typedef int gbm_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /* What a plan's summary collects beside mean and variance; to be or'ed. */
-#define GBM_COLLECT_SKETCH 1u /* a sketch of each functional's values */
+#define GBM_COLLECT_SKETCH  1u /* a sketch of each functional's values */
+#define GBM_COLLECT_MOMENTS 2u /* skewness, kurtosis, covariances */
+
+/* Functionals of a plan, in all. */
+#define GBM_MAX_FUNCTIONALS 16
 
 struct gbm_options {
 	size_t size;   /* sizeof(struct gbm_options) */
@@ -206,11 +210,19 @@ struct gbm_options {
 	 * Their memory is part of the plan's need; gbm_run() does not use it.
 	 */
 	unsigned collect;
+	/*
+	 * Further functionals of the same paths, for summaries alone, at most
+	 * GBM_MAX_FUNCTIONALS - 1; copied.  Each costs as much time as a run
+	 * of its own.
+	 */
+	const struct gbm_functional *others;
+	size_t n_others;
 };
 
 #define GBM_OPTIONS_INIT                                                       \
 	{                                                                      \
-		sizeof(struct gbm_options), 1, 0, 0, 0, 1, NULL, NULL, 0       \
+		sizeof(struct gbm_options), 1, 0, 0, 0, 1, NULL, NULL, 0,      \
+			NULL, 0                                                \
 	}
 
 /* A validated simulation: what is simulated, in which chunks.  Immutable. */

@@ -178,6 +178,8 @@ struct gbm_summary;
 /*
  * Returns 0 and sets *summary to an empty summary for runs of the plan, to be
  * freed by gbm_summary_destroy(); or GBM_EINVAL (no functional), GBM_ENOMEM.
+ * Where moments are collected it runs the plan's first block, whose values say
+ * about where the others will be: GBM_ECANCELED when a callback ends that.
  */
 int gbm_summary_create(struct gbm_summary **summary,
 		       const struct gbm_plan *plan);
@@ -202,6 +204,47 @@ struct gbm_stats *gbm_summary_stats(struct gbm_summary *summary,
 				    size_t functional);
 struct gbm_sketch *gbm_summary_sketch(struct gbm_summary *summary,
 				      size_t functional);
+
+/* What a functional's distribution looks like beside mean and variance. */
+struct gbm_shape {
+	size_t size;	 /* set by the caller: sizeof(struct gbm_shape) */
+	uint64_t n;	 /* number of values */
+	double skewness; /* m3 / m2^(3/2) */
+	double excess_kurtosis; /* m4 / m2^2 - 3 */
+};
+
+#define GBM_SHAPE_INIT                                                         \
+	{                                                                      \
+		sizeof(struct gbm_shape), 0, (double)NAN, (double)NAN          \
+	}
+
+/* How two functionals of the same paths go together. */
+struct gbm_covariance {
+	size_t size; /* set by the caller: sizeof(struct gbm_covariance) */
+	uint64_t n;  /* number of paths */
+	double covariance;  /* unbiased, n - 1 */
+	double correlation; /* Pearson's */
+};
+
+#define GBM_COVARIANCE_INIT                                                    \
+	{                                                                      \
+		sizeof(struct gbm_covariance), 0, (double)NAN, (double)NAN     \
+	}
+
+/*
+ * These need GBM_COLLECT_MOMENTS.  mk is the mean of (v - mean)^k: g1 and g2 of
+ * Joanes and Gill, "Comparing measures of sample skewness and kurtosis" (1998).
+ * i and j are numbers of functionals; i = j gives the variance and 1.
+ *
+ * Members are NAN where they do not exist: without variance, and when a fourth
+ * power (for a covariance, a square) of a value, in units of how far the first
+ * paths' values spread, is beyond the range of doubles.  Returns 0, or
+ * GBM_EINVAL for numbers past the last or what was not collected.
+ */
+int gbm_summary_shape(const struct gbm_summary *summary, size_t functional,
+		      struct gbm_shape *shape);
+int gbm_summary_covariance(const struct gbm_summary *summary, size_t i,
+			   size_t j, struct gbm_covariance *covariance);
 
 /*
  * Adds what from holds to into; from is unchanged.  Exact.  Returns 0, or
