@@ -231,6 +231,71 @@ bool cli_histogram(const char *text, struct cli_histogram *histogram)
 	return true;
 }
 
+static bool find(const char *text, const char *const *names, size_t n,
+		 size_t *found)
+{
+	for (*found = 0; *found < n; ++*found)
+		if (strcmp(text, names[*found]) == 0)
+			return true;
+	return false;
+}
+
+/* The next item of a list to item; NULL at its end, or for too long an item. */
+static const char *next_item(const char *list, char *item, size_t size)
+{
+	size_t n = strcspn(list, ",");
+
+	if (n >= size)
+		return NULL;
+	memcpy(item, list, n);
+	item[n] = '\0';
+	return list + n + (list[n] == ',');
+}
+
+/* Items of a list, none of them empty; 0 for no list of at most most. */
+static size_t count_items(const char *list, size_t most)
+{
+	size_t n = 1;
+
+	for (const char *c = list; *c; c++)
+		n += *c == ',';
+	return n <= most ? n : 0;
+}
+
+bool cli_payoffs(const char *names, const char *strikes, struct cli *cli)
+{
+	size_t n = count_items(names, GBM_MAX_FUNCTIONALS);
+	size_t m = count_items(strikes, GBM_MAX_FUNCTIONALS);
+	size_t all = n > m ? n : m, which = 0;
+	double strike = 0.0;
+	char item[48];
+
+	if (!n || !m || (n != m && n != 1 && m != 1))
+		return false;
+	cli->options.n_others = all - 1;
+	for (size_t k = 0; k < all; k++) {
+		struct gbm_functional *f =
+			k ? &cli->others[k - 1] : &cli->functional;
+
+		*f = (struct gbm_functional)GBM_FUNCTIONAL_INIT;
+		if (k < n) {
+			names = next_item(names, item, sizeof(item));
+			if (!names ||
+			    !find(item, payoffs, ARRAY_SIZE(payoffs), &which))
+				return false;
+		}
+		if (k < m) {
+			strikes = next_item(strikes, item, sizeof(item));
+			if (!strikes || !cli_number(item, &strike) ||
+			    strike < 0.0)
+				return false;
+		}
+		f->payoff = (enum gbm_payoff)which;
+		f->strike = strike;
+	}
+	return true;
+}
+
 const char *cli_payoff_name(enum gbm_payoff payoff)
 {
 	return payoffs[payoff];
@@ -300,15 +365,6 @@ static bool take_size(struct cli *cli, size_t at, const char *text)
 	return cli_size(text, bytes) && *bytes > 0;
 }
 
-static bool find(const char *text, const char *const *names, size_t n,
-		 size_t *found)
-{
-	for (*found = 0; *found < n; ++*found)
-		if (strcmp(text, names[*found]) == 0)
-			return true;
-	return false;
-}
-
 static bool take_quantiles(struct cli *cli, size_t at, const char *text)
 {
 	return cli_levels(text, true, setting(cli, at));
@@ -324,15 +380,22 @@ static bool take_histogram(struct cli *cli, size_t at, const char *text)
 	return cli_histogram(text, setting(cli, at));
 }
 
-static bool take_payoff(struct cli *cli, size_t at, const char *text)
+static bool take_payoffs(struct cli *cli, size_t at, const char *text)
 {
-	enum gbm_payoff *payoff = setting(cli, at);
-	size_t i;
+	struct cli trial = { .options = GBM_OPTIONS_INIT };
+	const char **given = setting(cli, at);
 
-	if (!find(text, payoffs, ARRAY_SIZE(payoffs), &i))
-		return false;
-	*payoff = (enum gbm_payoff)i;
-	return true;
+	*given = text;
+	return cli_payoffs(text, "100", &trial);
+}
+
+static bool take_strikes(struct cli *cli, size_t at, const char *text)
+{
+	struct cli trial = { .options = GBM_OPTIONS_INIT };
+	const char **given = setting(cli, at);
+
+	*given = text;
+	return cli_payoffs("call", text, &trial);
 }
 
 static bool take_progress(struct cli *cli, size_t at, const char *text)
@@ -413,11 +476,15 @@ static const struct option_spec specs[] = {
 	  0 },
 	{ "seed", "N", "a whole number from 0 to 2^64 - 1",
 	  "selects the random numbers (1)", take_seed, AT(options.seed), 0 },
-	{ "payoff", "NAME", "terminal, call, put, asian-call or asian-put",
+	{ "payoff", "LIST",
+	  "terminal, call, put, asian-call or asian-put, or up to 16 of them "
+	  "with commas between",
 	  "terminal, call, put, asian-call or asian-put (terminal)",
-	  take_payoff, AT(functional.payoff), 0 },
-	{ "strike", "X", "a number >= 0, such as 100", "strike (100)",
-	  take_not_negative, AT(functional.strike), 0 },
+	  take_payoffs, AT(payoffs), 0 },
+	{ "strike", "LIST",
+	  "a number >= 0, such as 100, or up to 16 with commas between",
+	  "strike of all payoffs, or one for each (100)", take_strikes,
+	  AT(strikes), 0 },
 	{ "quantiles", "LIST",
 	  "levels from 0 to 1 with commas between them, such as 0.05,0.5,0.95",
 	  "quantiles of the payoff, such as 0.05,0.5,0.95", take_quantiles,
@@ -430,10 +497,13 @@ static const struct option_spec specs[] = {
 	{ "cost", "X", "a number, such as 100",
 	  "--var: loss = X - payoff (terminal: spot; else: mean)", take_number,
 	  AT(cost), 0 },
+	{ "moments", NULL, NULL,
+	  "skewness, kurtosis, and how several payoffs correlate",
+	  FLAG(moments, true) },
 	{ "histogram", "FILE",
 	  "a new file's name, or FILE:BINS with 1 to 1000000 bins, such as "
 	  "h.csv:100",
-	  "histogram into a new file; FILE:BINS sets its bins", take_histogram,
+	  "of the first payoff, into a new file; or FILE:BINS", take_histogram,
 	  AT(histogram), 0 },
 	{ "threads", "N", "a whole number from 1 to 1024",
 	  "threads of each rank (its cores)", take_threads, AT(options.threads),
@@ -507,7 +577,7 @@ static bool take(struct cli *cli, const struct option_spec *spec,
 	int value = spec->value;
 
 	if (!spec->arg) {
-		/* All flags set enumerations, which have int's size. */
+		/* All flags set what has int's size. */
 		memcpy(setting(cli, spec->at), &value, sizeof(value));
 		return true;
 	}
@@ -572,7 +642,7 @@ static const char *first_given(const bool *given, const char *const *names)
 	"spot", "rate", "dividend", "drift", "vol", "horizon", "steps",        \
 		"paths", "seed"
 
-#define SUMMARY "quantiles", "var", "cost", "histogram"
+#define SUMMARY "quantiles", "var", "cost", "histogram", "moments"
 
 static bool exclude(char *error, const char *option, const char *other,
 		    const char *why)
@@ -633,13 +703,21 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 {
 	bool json = first_given(given, NAMES("json")) != NULL;
 	bool quiet = first_given(given, NAMES("quiet")) != NULL;
-	const char *more = first_given(given, NAMES("quantiles", "var"));
+	const char *more =
+		first_given(given, NAMES("quantiles", "var", "moments"));
 
 	if (quiet && more) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--quiet prints the estimate alone, --%s more: give "
 			 "one",
 			 more);
+		return false;
+	}
+	if ((quiet || cli->out) && cli->options.n_others) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--%s is for one payoff, --payoff or --strike gives "
+			 "%zu: give one",
+			 quiet ? "quiet" : "out", 1 + cli->options.n_others);
 		return false;
 	}
 	if (!isnan(cli->cost) && !cli->risks.n) {
@@ -713,8 +791,19 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 			 quote(argv[optind]).text);
 		return false;
 	}
+	if (!cli_payoffs(cli->payoffs ? cli->payoffs : "terminal",
+			 cli->strikes ? cli->strikes : "100", cli)) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--payoff and --strike are lists of different length: "
+			 "give as many of each, or one");
+		return false;
+	}
+	if (cli->options.n_others)
+		cli->options.others = cli->others;
 	if (cli->quantiles.n || cli->risks.n || cli->histogram.file[0])
 		cli->options.collect |= GBM_COLLECT_SKETCH;
+	if (cli->moments)
+		cli->options.collect |= GBM_COLLECT_MOMENTS;
 	if (!compatible(cli, given, error))
 		return false;
 	if (cli->verify)

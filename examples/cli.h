@@ -50,14 +50,18 @@ struct cli {
 	uint64_t paths; /* of a replay, the end of its range */
 	struct gbm_model model;
 	struct gbm_functional functional;
+	/* Further payoffs, to which options points: do not copy this. */
+	struct gbm_functional others[GBM_MAX_FUNCTIONALS - 1];
 	struct gbm_options options;
 	/* Files of samples: what is written, compared, taken as a model. */
 	const char *out, *verify, *like; /* NULL when not given; of argv */
 	struct gbm_samples_options samples;
 	bool save_given; /* what is saved is not taken from a manifest */
-	struct cli_levels quantiles; /* from 0 to 1 */
+	const char *payoffs, *strikes; /* as given, of argv; NULL: not */
+	struct cli_levels quantiles;   /* from 0 to 1 */
 	struct cli_levels risks;     /* above 0 and below 1 */
 	double cost;		     /* NAN: not given */
+	int moments;		     /* a bool */
 	struct cli_histogram histogram;
 };
 
@@ -101,6 +105,12 @@ bool cli_levels(const char *text, bool ends, struct cli_levels *levels);
 /* FILE, or FILE:BINS with 1 to 10^6 bins: what follows the last colon, if a
  * number. */
 bool cli_histogram(const char *text, struct cli_histogram *histogram);
+
+/*
+ * Payoffs and strikes, lists with commas between: of equal length, or one for
+ * all.  The first pair goes to cli->functional, the others to cli->others.
+ */
+bool cli_payoffs(const char *payoffs, const char *strikes, struct cli *cli);
 
 /* "call" for GBM_CALL; static storage. */
 const char *cli_payoff_name(enum gbm_payoff payoff);

@@ -38,7 +38,7 @@
 /* What a run gave and took. */
 struct report {
 	struct gbm_result result;
-	struct gbm_summary *summary; /* NULL unless something is collected */
+	struct gbm_summary *summary; /* NULL: the result is all */
 	struct gbm_plan_info info;
 	double reference; /* NAN when there is none */
 	double seconds;
@@ -256,7 +256,7 @@ static void print_text(const struct world *world, const struct cli *cli,
 	putchar('\n');
 	print_reference(r);
 	if (r->summary)
-		summary_text(cli, r->summary, e);
+		summary_text(cli, r->summary);
 	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
 	       r->seconds, (double)e->n / r->seconds);
 	print_tasks(world, &r->info);
@@ -307,7 +307,7 @@ static void print_json(const struct world *world, const struct cli *cli,
 	if (cli->out)
 		printf("\"out_bytes\": %.0f, ", samples_bytes(cli));
 	if (r->summary)
-		summary_json(cli, r->summary, &r->result);
+		summary_json(cli, r->summary);
 	json_number("seconds", r->seconds);
 	json_number("paths_per_second", (double)r->result.n / r->seconds);
 	if (isfinite(r->peak_rss))
@@ -450,7 +450,7 @@ static int prepare(const struct world *world, const struct cli *cli,
 	char error[CLI_ERROR_SIZE];
 	int status = GBM_OK;
 
-	if (cli->options.collect)
+	if (cli->options.collect || cli->options.n_others)
 		status = gbm_summary_create(summary, plan);
 	if (worst(world, status) != GBM_OK) {
 		complain(world, "a rank had no memory for what is collected: "

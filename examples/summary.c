@@ -7,16 +7,39 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The 97.5 % quantile of the normal distribution. */
+#define Z95 1.959963984540054
+
 /* Of a histogram that finds its bins itself. */
 #define MOST_BINS 1000
 
+static const struct gbm_functional *payoff_of(const struct cli *cli, size_t k)
+{
+	return k ? &cli->others[k - 1] : &cli->functional;
+}
+
+static size_t payoffs(const struct cli *cli)
+{
+	return 1 + cli->options.n_others;
+}
+
+static struct gbm_result result_of(struct gbm_summary *summary, size_t k)
+{
+	struct gbm_result result = GBM_RESULT_INIT;
+
+	gbm_stats_result(gbm_summary_stats(summary, k), &result);
+	return result;
+}
+
 /* What a loss is counted from: what the payoff costs, as near as is known. */
-static double cost_of(const struct cli *cli, const struct gbm_result *result)
+static double cost_of(const struct cli *cli, struct gbm_summary *summary,
+		      size_t k)
 {
 	if (!isnan(cli->cost))
 		return cli->cost;
-	return cli->functional.payoff == GBM_TERMINAL ? cli->model.spot
-						      : result->mean;
+	return payoff_of(cli, k)->payoff == GBM_TERMINAL
+		       ? cli->model.spot
+		       : result_of(summary, k).mean;
 }
 
 /* ---- files */
@@ -140,22 +163,86 @@ static void text_risks(const struct cli *cli, const struct gbm_sketch *sketch,
 		printf("  %-10g VaR %.6g (the sample's: %.6g to %.6g), ES %.6g "
 		       "+/- %.2g (%.6g to %.6g)\n",
 		       r.level, r.var, r.var_lo, r.var_hi, r.es,
-		       1.959963984540054 * r.es_std_error, r.es_lo, r.es_hi);
+		       Z95 * r.es_std_error, r.es_lo, r.es_hi);
 	}
 }
 
-void summary_text(const struct cli *cli, struct gbm_summary *summary,
-		  const struct gbm_result *result)
+static void text_moments(struct gbm_summary *summary, size_t k)
 {
-	const struct gbm_sketch *sketch = gbm_summary_sketch(summary, 0);
+	struct gbm_shape shape = GBM_SHAPE_INIT;
 
-	if (cli->quantiles.n)
-		text_quantiles(cli, sketch);
-	if (cli->risks.n)
-		text_risks(cli, sketch, cost_of(cli, result));
+	gbm_summary_shape(summary, k, &shape);
+	printf("moments      of %" PRIu64
+	       " values: standard deviation %.6g, skewness %.6g, excess "
+	       "kurtosis %.6g\n",
+	       shape.n, sqrt(result_of(summary, k).variance), shape.skewness,
+	       shape.excess_kurtosis);
+}
+
+static void print_name(const struct cli *cli, size_t k)
+{
+	const struct gbm_functional *f = payoff_of(cli, k);
+
+	printf("%s", cli_payoff_name(f->payoff));
+	if (f->payoff != GBM_TERMINAL)
+		printf(" %g", f->strike);
+}
+
+/* Of further payoffs, what the first one's lines tell already. */
+static void text_payoff(const struct cli *cli, struct gbm_summary *summary,
+			size_t k)
+{
+	struct gbm_result result = result_of(summary, k);
+	double exact;
+
+	printf("payoff       ");
+	print_name(cli, k);
+	printf("\nestimate     %.8g +/- %.2g (95 %%)", result.mean,
+	       Z95 * result.std_error);
+	if (gbm_reference(&cli->model, payoff_of(cli, k), &exact) == GBM_OK)
+		printf(", closed form %.8g", exact);
+	putchar('\n');
+}
+
+static void text_correlations(const struct cli *cli,
+			      struct gbm_summary *summary)
+{
+	for (size_t i = 0; i < payoffs(cli); i++)
+		for (size_t j = i + 1; j < payoffs(cli); j++) {
+			struct gbm_covariance c = GBM_COVARIANCE_INIT;
+
+			gbm_summary_covariance(summary, i, j, &c);
+			printf("%s", i == 0 && j == 1 ? "correlation  "
+						      : "             ");
+			print_name(cli, i);
+			printf(" and ");
+			print_name(cli, j);
+			printf(": %.6g, covariance %.6g\n", c.correlation,
+			       c.covariance);
+		}
+}
+
+void summary_text(const struct cli *cli, struct gbm_summary *summary)
+{
+	for (size_t k = 0; k < payoffs(cli); k++) {
+		const struct gbm_sketch *sketch =
+			gbm_summary_sketch(summary, k);
+
+		if (k)
+			text_payoff(cli, summary, k);
+		if (cli->moments)
+			text_moments(summary, k);
+		if (cli->quantiles.n)
+			text_quantiles(cli, sketch);
+		if (cli->risks.n)
+			text_risks(cli, sketch, cost_of(cli, summary, k));
+	}
+	if (cli->moments)
+		text_correlations(cli, summary);
 	if (cli->histogram.file[0])
 		printf("histogram    of %" PRIu64 " values, in %s\n",
-		       gbm_sketch_count(sketch), cli->histogram.file);
+		       gbm_sketch_count(gbm_summary_sketch(summary, 0)),
+		       cli->histogram.file);
 }
 
 /* JSON has no infinities and no NaN. */
@@ -192,11 +279,20 @@ static void json_risk(const struct gbm_risk *r)
 	printf("}");
 }
 
-void summary_json(const struct cli *cli, struct gbm_summary *summary,
-		  const struct gbm_result *result)
+/* What is told of one payoff; a comma behind each member. */
+static void json_payoff(const struct cli *cli, struct gbm_summary *summary,
+			size_t k)
 {
-	const struct gbm_sketch *sketch = gbm_summary_sketch(summary, 0);
+	const struct gbm_sketch *sketch = gbm_summary_sketch(summary, k);
+	struct gbm_shape shape = GBM_SHAPE_INIT;
 
+	if (cli->moments) {
+		gbm_summary_shape(summary, k, &shape);
+		json_number("\"variance\": ", result_of(summary, k).variance);
+		json_number(", \"skewness\": ", shape.skewness);
+		json_number(", \"excess_kurtosis\": ", shape.excess_kurtosis);
+		printf(", ");
+	}
 	for (size_t i = 0; i < cli->quantiles.n; i++) {
 		struct gbm_quantile q = GBM_QUANTILE_INIT;
 
@@ -209,11 +305,65 @@ void summary_json(const struct cli *cli, struct gbm_summary *summary,
 	for (size_t i = 0; i < cli->risks.n; i++) {
 		struct gbm_risk r = GBM_RISK_INIT;
 
-		gbm_sketch_risk(sketch, cost_of(cli, result),
+		gbm_sketch_risk(sketch, cost_of(cli, summary, k),
 				cli->risks.level[i], &r);
 		printf("%s", i ? ", " : "\"risk\": [");
 		json_risk(&r);
 	}
 	if (cli->risks.n)
 		printf("], ");
+}
+
+/* All payoffs, the first one too. */
+static void json_payoffs(const struct cli *cli, struct gbm_summary *summary)
+{
+	for (size_t k = 0; k < payoffs(cli); k++) {
+		struct gbm_result result = result_of(summary, k);
+		const struct gbm_functional *f = payoff_of(cli, k);
+		double exact;
+
+		if (gbm_reference(&cli->model, f, &exact) != GBM_OK)
+			exact = (double)NAN;
+		printf("%s{\"payoff\": \"%s\", ", k ? ", " : "\"payoffs\": [",
+		       cli_payoff_name(f->payoff));
+		if (f->payoff != GBM_TERMINAL)
+			printf("\"strike\": %.17g, ", f->strike);
+		json_payoff(cli, summary, k);
+		json_number("\"estimate\": ", result.mean);
+		json_number(", \"std_error\": ", result.std_error);
+		json_number(", \"reference\": ", exact);
+		printf("}");
+	}
+	printf("], ");
+}
+
+static void json_matrix(const char *name, const struct cli *cli,
+			struct gbm_summary *summary, bool correlation)
+{
+	printf("\"%s\": [", name);
+	for (size_t i = 0; i < payoffs(cli); i++) {
+		for (size_t j = 0; j < payoffs(cli); j++) {
+			struct gbm_covariance c = GBM_COVARIANCE_INIT;
+
+			gbm_summary_covariance(summary, i, j, &c);
+			json_number(j	? ", "
+				    : i ? ", ["
+					: "[",
+				    correlation ? c.correlation : c.covariance);
+		}
+		printf("]");
+	}
+	printf("], ");
+}
+
+void summary_json(const struct cli *cli, struct gbm_summary *summary)
+{
+	json_payoff(cli, summary, 0);
+	if (payoffs(cli) < 2)
+		return;
+	json_payoffs(cli, summary);
+	if (!cli->moments)
+		return;
+	json_matrix("covariance", cli, summary, false);
+	json_matrix("correlation", cli, summary, true);
 }

@@ -37,11 +37,9 @@ bool summary_write(const struct cli *cli, struct summary_files *files,
 void summary_discard(const struct cli *cli, struct summary_files *files);
 
 /* Lines for people. */
-void summary_text(const struct cli *cli, struct gbm_summary *summary,
-		  const struct gbm_result *result);
+void summary_text(const struct cli *cli, struct gbm_summary *summary);
 
 /* Members of a JSON object, each with a comma behind it. */
-void summary_json(const struct cli *cli, struct gbm_summary *summary,
-		  const struct gbm_result *result);
+void summary_json(const struct cli *cli, struct gbm_summary *summary);
 
 #endif

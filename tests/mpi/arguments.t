@@ -28,6 +28,12 @@ rows() {
 --seed -1 | --seed '-1'
 --payoff barrier | --payoff 'barrier'
 --strike -5 | --strike '-5'
+--payoff call, | --payoff 'call,'
+--strike 90,x | --strike '90,x'
+--payoff call,put --strike 1,2,3 | --payoff and --strike
+--payoff call,put --quiet | --quiet
+--quiet --moments | --quiet
+--moments=yes | --moments takes no value
 --threads 0 | --threads '0'
 --threads two | --threads 'two'
 --chunk 0 | --chunk '0'

@@ -45,21 +45,21 @@ done
 # What is told beside it, and the histogram's file.
 told() {
   rm -f "$tmp/h.csv"
-  run "$@" --json --quantiles 0,0.01,0.5,0.99 --var 0.95,0.999 \
+  run "$@" --json --quantiles 0,0.01,0.5,0.99 --var 0.95,0.999 --moments \
     --histogram "$tmp/h.csv:40"
   is "$status" 0 || { cat "$tmp/err"; return 1; }
   perl -MJSON::PP -e '
     my $o = decode_json(<>);
     print JSON::PP->new->canonical->encode(
       [map { defined $o->{$_} ? $o->{$_} : die "no $_\n" }
-        qw(estimate std_error quantiles risk)])' "$tmp/out"
+        qw(estimate std_error quantiles risk payoffs covariance)])' "$tmp/out"
   cat "$tmp/h.csv"
 }
 same_told() {
   is "$(told "$@")" "$expected"
 }
 
-for payoff in call asian-put; do
+for payoff in call,terminal asian-put,put; do
   sim=("$bin/gbm_sim" --payoff "$payoff" --steps 5 --paths 200003)
   expected=$(told "${sim[@]}" --threads 1)
   ok "$payoff: quantiles and risks" test "$(wc -l <<<"$expected")" -eq 41

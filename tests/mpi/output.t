@@ -112,6 +112,30 @@ ok "the histogram counts every path" perl -F, -lane '
   $n += $F[2];
   END { die "$n paths, $. lines\n" if $n != 1000000 || $. != 51 }' \
   "$tmp/h.csv"
+run "$sim" --json --payoff call,put,terminal --moments --quantiles 0.5
+cp "$tmp/out" "$tmp/all"
+run "$sim" --json --payoff put
+ok "several payoffs are as each by itself, and correlate" \
+  perl -MJSON::PP -e '
+  my ($all, $put) = map { open my $in, "<", $_ or die; decode_json(<$in>) }
+    @ARGV;
+  my $p = $all->{payoffs}[1];
+  die "payoff\n" if $p->{payoff} ne "put" || $p->{strike} != 100;
+  die "$p->{estimate}\n" if $p->{estimate} != $put->{estimate} ||
+    $p->{std_error} != $put->{std_error};
+  die "reference\n" if $p->{reference} != $put->{reference};
+  my $c = $all->{correlation};
+  die "shape\n" if @$c != 3 || @{$c->[2]} != 3;
+  die "$c->[0][2]\n" if abs($c->[0][2] - 0.9243) > 0.005;
+  die "$c->[0][1]\n" if $c->[0][1] != $c->[1][0] || $c->[0][1] > -0.4;
+  my $t = $all->{payoffs}[2];
+  die "$t->{skewness}\n" if abs($t->{skewness} - 0.614) > 0.03;
+  die "$t->{excess_kurtosis}\n" if abs($t->{excess_kurtosis} - 0.678) > 0.1;
+  die "median\n" if abs($t->{quantiles}[0]{value} - 103.05) > 0.2;
+  ' "$tmp/all" "$tmp/out"
+run mpi 2 "$sim" --payoff call,put --strike 90,95 --moments
+ok "text has all payoffs" holds "call, strike 90" "put 95" "skewness" \
+  "correlation  call 90 and put 95"
 run "$sim" --histogram "$tmp/h.csv"
 ok "an existing file is left alone" refused 73 "$tmp/h.csv: File exists"
 run mpi 2 "$sim" --histogram "$tmp/none/h.csv"

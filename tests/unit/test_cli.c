@@ -287,6 +287,40 @@ START_TEST(histogram_files)
 }
 END_TEST
 
+START_TEST(payoff_lists)
+{
+	static const char *const bad[][2] = {
+		{ "", "100" },
+		{ "call,", "100" },
+		{ "call,digital", "1" },
+		{ "call", "" },
+		{ "call", "1,,2" },
+		{ "call,put", "1,2,3" },
+		{ "call", "-1" },
+		{ "call", "x" },
+		{ "call", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1" },
+	};
+	struct cli cli = { .options = GBM_OPTIONS_INIT };
+
+	ck_assert(cli_payoffs("put", "90", &cli));
+	ck_assert_uint_eq(cli.options.n_others, 0);
+	ck_assert(cli.functional.payoff == GBM_PUT &&
+		  cli.functional.strike == 90);
+	ck_assert(cli_payoffs("call", "90,110", &cli));
+	ck_assert_uint_eq(cli.options.n_others, 1);
+	ck_assert(cli.functional.strike == 90 && cli.others[0].strike == 110);
+	ck_assert(cli.others[0].payoff == GBM_CALL);
+	ck_assert(cli_payoffs("call,terminal,asian-put", "80", &cli));
+	ck_assert_uint_eq(cli.options.n_others, 2);
+	ck_assert(cli.others[1].payoff == GBM_ASIAN_PUT &&
+		  cli.others[1].strike == 80);
+	ck_assert(cli.others[1].size == sizeof(struct gbm_functional));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!cli_payoffs(bad[i][0], bad[i][1], &cli),
+			      "'%s', '%s'", bad[i][0], bad[i][1]);
+}
+END_TEST
+
 START_TEST(defaults)
 {
 	const char *const none[] = { NULL };
@@ -588,6 +622,7 @@ static Suite *suite(void)
 	suite_add_tcase(s, values);
 	tcase_add_test(values, level_lists);
 	tcase_add_test(values, histogram_files);
+	tcase_add_test(values, payoff_lists);
 	tcase_add_test(lines, defaults);
 	tcase_add_test(lines, every_option);
 	tcase_add_test(lines, samples);
