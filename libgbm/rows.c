@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libgbm/builtin.h"
 #include "libgbm/rows.h"
 
 /* Whole paths are needed, not only their ends. */
@@ -21,9 +22,11 @@ uint64_t gbm_rows_least(const struct gbm_plan *plan, const struct gbm_row *row)
 				     : GBM_BLOCK_PATHS;
 }
 
-/* Values are added up in whole blocks. */
+/* A callback's values are added up in whole blocks. */
 static uint64_t value_bytes(const struct gbm_plan *plan)
 {
+	if (!plan->functional.fn)
+		return 0;
 	return larger(plan->stream_chunk.paths, GBM_BLOCK_PATHS) *
 	       sizeof(double);
 }
@@ -50,8 +53,11 @@ int gbm_rows_open(struct gbm_rows *rows, const struct gbm_plan *plan,
 	if (!with_paths(plan, row))
 		return GBM_OK;
 	rows->paths = gbm_plan_alloc(plan->stream_chunk.bytes);
-	rows->values = gbm_plan_alloc(value_bytes(plan));
-	return rows->paths && rows->values ? GBM_OK : GBM_ENOMEM;
+	if (plan->functional.fn)
+		rows->values = gbm_plan_alloc(value_bytes(plan));
+	return rows->paths && (rows->values || !plan->functional.fn)
+		       ? GBM_OK
+		       : GBM_ENOMEM;
 }
 
 void gbm_rows_close(struct gbm_rows *rows)
@@ -128,30 +134,12 @@ static void store_paths(unsigned char *to, const struct gbm_block *block,
 	}
 }
 
-static int is_asian(const struct gbm_functional *f)
+/* Of the plan's functional, whole blocks. */
+static void add_values(void *user, double *values, size_t n)
 {
-	return f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
-}
+	struct gbm_rows *rows = user;
 
-static int is_call(const struct gbm_functional *f)
-{
-	return f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
-}
-
-/* Adds the payoff of n prices, or means of prices, whole blocks; spoils them.
- */
-static void add_payoff(struct gbm_rows *rows, double *values, size_t n)
-{
-	const struct gbm_plan *plan = rows->plan;
-	const struct gbm_functional *f = &plan->functional;
-
-	if (!f->fn && f->payoff != GBM_TERMINAL)
-		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
-				     plan->discount);
-	for (size_t i = 0; i < n; i += GBM_BLOCK_PATHS)
-		gbm_stats_add_block(rows->stats, plan->kernel, values + i,
-				    n - i < GBM_BLOCK_PATHS ? n - i
-							    : GBM_BLOCK_PATHS);
+	gbm_stats_add_block(rows->stats, rows->plan->kernel, values, n);
 }
 
 /* Where a kernel's blocks go. */
@@ -171,18 +159,6 @@ static void take_ends(void *user, double *values, size_t n)
 	e->left -= n;
 	store(stage(rows, e->first, n), values, n, rows->row.float_bytes);
 	e->first += n;
-	if (rows->stats && !is_asian(&rows->plan->functional))
-		add_payoff(rows, values, n);
-}
-
-static void take_means(void *user, double *values, size_t n)
-{
-	struct ends *e = user;
-
-	if (n > e->left)
-		n = e->left;
-	e->left -= n;
-	add_payoff(e->rows, values, n);
 }
 
 static uint64_t groups_of(uint64_t n)
@@ -198,21 +174,6 @@ static void run_ends(struct gbm_rows *rows, uint64_t first, size_t n)
 	rows->plan->kernel->terminal(&rows->plan->dynamics,
 				     first / GBM_GROUP_PATHS, groups_of(n),
 				     NULL, &take);
-}
-
-/*
- * The mean over a path has other last bits when it is made of stored prices
- * than when the kernel grows it: the kernel runs once more, so that a result
- * does not depend on whether its paths are kept.
- */
-static void run_means(struct gbm_rows *rows, uint64_t first, size_t n)
-{
-	struct ends e = { rows, first, n };
-	const struct gbm_take take = { take_means, &e, 0, 0 };
-
-	rows->plan->kernel->average(&rows->plan->dynamics,
-				    first / GBM_GROUP_PATHS, groups_of(n), NULL,
-				    &take);
 }
 
 static int run_paths(struct gbm_rows *rows, uint64_t first, uint64_t n)
@@ -241,28 +202,32 @@ static int run_paths(struct gbm_rows *rows, uint64_t first, uint64_t n)
 		else
 			store(stage(rows, first + i, m), ends, (size_t)m,
 			      rows->row.float_bytes);
-		if (!rows->stats)
+		if (!rows->stats || !f->fn)
 			continue;
-		if (f->fn)
-			rows->code =
-				f->fn(&block, f->user, rows->values + n_values);
-		else if (!is_asian(f))
-			memcpy(rows->values + n_values, ends,
-			       (size_t)m * sizeof(double));
-		else
-			continue;
+		rows->code = f->fn(&block, f->user, rows->values + n_values);
 		n_values += (size_t)m;
 		if (!rows->code &&
 		    (n_values % GBM_BLOCK_PATHS == 0 || i + m == n)) {
-			add_payoff(rows, rows->values, n_values);
+			for (size_t j = 0; j < n_values; j += GBM_BLOCK_PATHS)
+				add_values(rows, rows->values + j,
+					   n_values - j < GBM_BLOCK_PATHS
+						   ? n_values - j
+						   : GBM_BLOCK_PATHS);
 			n_values = 0;
 		}
 	}
 	return rows->code;
 }
 
+/*
+ * A built-in functional has other last bits when it is made of stored prices
+ * than by its own kernel: that runs besides, so that a result does not depend
+ * on whether its paths are kept.
+ */
 int gbm_rows_run(struct gbm_rows *rows, uint64_t first, uint64_t n)
 {
+	const struct gbm_functional *f = &rows->plan->functional;
+
 	rows->code = 0;
 	rows->n_staged = 0;
 	if (rows->paths)
@@ -270,8 +235,8 @@ int gbm_rows_run(struct gbm_rows *rows, uint64_t first, uint64_t n)
 	else
 		run_ends(rows, first, (size_t)n);
 	flush(rows);
-	if (!rows->code && rows->stats && is_asian(&rows->plan->functional) &&
-	    !rows->plan->functional.fn)
-		run_means(rows, first, (size_t)n);
+	if (!rows->code && rows->stats && !f->fn)
+		gbm_builtin_run(rows->plan, f, first, (size_t)n, add_values,
+				rows);
 	return rows->code;
 }

@@ -4,7 +4,7 @@
 
 /*
  * Simulated prices as rows of bytes in path order, as they stand in a file;
- * and, from the same prices, the values of the plan's functional.
+ * and the values of the plan's functional.
  */
 
 #include <stddef.h>
@@ -38,7 +38,7 @@ struct gbm_rows {
 	uint64_t from;		 /* rows of paths before this are left out */
 	struct gbm_stats *stats; /* NULL: the functional is left out */
 	double *paths;		 /* a rectangle of prices, or NULL */
-	double *values;		 /* of the functional, whole blocks */
+	double *values;		 /* of a callback, whole blocks; or NULL */
 	unsigned char *staged;
 	uint64_t capacity;	      /* rows in staged */
 	uint64_t staged_at, n_staged; /* first path and rows of what is there */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libgbm/builtin.h"
 #include "libgbm/plan.h"
 #include "libgbm/share.h"
 #include "libgbm/stats.h"
@@ -22,70 +23,22 @@ struct run {
 	struct worker *workers;
 };
 
-static int is_call(const struct gbm_functional *f)
-{
-	return f->payoff == GBM_CALL || f->payoff == GBM_ASIAN_CALL;
-}
-
-static int is_asian(const struct gbm_functional *f)
-{
-	return f->payoff == GBM_ASIAN_CALL || f->payoff == GBM_ASIAN_PUT;
-}
-
-/* Where the kernels' blocks of an item go. */
-struct builtin {
-	const struct gbm_plan *plan;
-	const struct gbm_functional *functional;
+/* Where the values of a built-in functional go. */
+struct values {
+	const struct gbm_kernel *kernel;
 	struct gbm_tally *tally;
-	double *row; /* where values are kept; NULL: nowhere */
-	size_t left; /* paths of the item: its last group may be cut */
-	int is_paid; /* what the kernel gives needs no payoff any more */
+	double *row; /* where they are kept; NULL: nowhere */
 };
 
-static void take_block(void *user, double *values, size_t n)
+static void take_values(void *user, double *values, size_t n)
 {
-	struct builtin *b = user;
-	const struct gbm_plan *plan = b->plan;
-	const struct gbm_functional *f = b->functional;
+	struct values *v = user;
 
-	if (n > b->left)
-		n = b->left;
-	b->left -= n;
-	if (!b->is_paid)
-		plan->kernel->payoff(values, n, is_call(f) ? 1 : -1, f->strike,
-				     plan->discount);
-	gbm_tally_add(b->tally, plan->kernel, values, n);
-	if (b->row) {
-		memcpy(b->row, values, n * sizeof(*values));
-		b->row += n;
+	gbm_tally_add(v->tally, v->kernel, values, n);
+	if (v->row) {
+		memcpy(v->row, values, n * sizeof(*values));
+		v->row += n;
 	}
-}
-
-/* A built-in functional of the n paths from first on. */
-static void run_builtin(const struct gbm_plan *plan,
-			const struct gbm_functional *f, uint64_t first,
-			size_t n, struct gbm_tally *tally, double *row)
-{
-	const struct gbm_kernel *kernel = plan->kernel;
-	double scale = is_call(f) ? plan->discount : -plan->discount;
-	struct builtin b = { plan, f, tally, row, n, f->payoff == GBM_TERMINAL };
-	const struct gbm_take take = { take_block, &b,
-				       scale * plan->dynamics.spot,
-				       -scale * f->strike };
-	uint64_t groups = (n + GBM_GROUP_PATHS - 1) / GBM_GROUP_PATHS;
-
-	first /= GBM_GROUP_PATHS;
-	if (is_asian(f)) {
-		kernel->average(&plan->dynamics, first, groups, NULL, &take);
-		return;
-	}
-	if (!b.is_paid) {
-		b.is_paid = 1;
-		if (kernel->value(&plan->dynamics, first, groups, &take))
-			return;
-		b.is_paid = 0;
-	}
-	kernel->terminal(&plan->dynamics, first, groups, NULL, &take);
 }
 
 /* The callback's values of n paths to row; returns its code. */
@@ -133,8 +86,11 @@ static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 		int code;
 
 		if (!f->fn) {
-			run_builtin(plan, f, first, (size_t)n, s->tally + k,
-				    s->joint ? row : NULL);
+			struct values v = { plan->kernel, s->tally + k,
+					    s->joint ? row : NULL };
+
+			gbm_builtin_run(plan, f, first, (size_t)n, take_values,
+					&v);
 			continue;
 		}
 		code = run_callback(plan, f, first, n, w->paths, row);
