@@ -42,6 +42,9 @@ struct gbm_shown {
 };
 struct gbm_shown gbm_shown(const char *file);
 
+/* Has the disk know which files are in file's directory; 0 or errno. */
+int gbm_sync_directory(const char *file);
+
 /* "7.5 GiB" */
 struct gbm_size_text {
 	char text[24];

@@ -83,8 +83,7 @@ static const char *base_of(const char *file)
 	return slash ? slash + 1 : file;
 }
 
-/* Returns 0 or errno. */
-static int sync_directory(const char *file)
+int gbm_sync_directory(const char *file)
 {
 	char *directory = directory_of(file);
 	int fd, error = 0;
@@ -151,7 +150,7 @@ static int put_manifest(const struct gbm_samples *s, int status,
 		if (!error && rename(partial, manifest) != 0)
 			error = errno;
 		if (!error)
-			error = sync_directory(s->name);
+			error = gbm_sync_directory(s->name);
 		else
 			unlink(partial);
 	}

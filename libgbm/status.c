@@ -37,7 +37,9 @@ const char *gbm_strerror(int status)
 	case GBM_EIO:
 		return "a file could not be read or written";
 	case GBM_EDAMAGED:
-		return "a file is not what its manifest says";
+		return "a file is damaged, or not what it must be";
+	case GBM_ENOENT:
+		return "there is no checkpoint";
 	default:
 		return status > 0 ? "success" : "unknown status";
 	}

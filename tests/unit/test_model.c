@@ -204,9 +204,9 @@ END_TEST
 /* Every status has a sentence of its own. */
 START_TEST(status_texts)
 {
-	for (int i = GBM_EDAMAGED; i <= 0; i++) {
+	for (int i = GBM_ENOENT; i <= 0; i++) {
 		ck_assert_uint_gt(strlen(gbm_strerror(i)), 3);
-		for (int j = GBM_EDAMAGED; j < i; j++)
+		for (int j = GBM_ENOENT; j < i; j++)
 			ck_assert_str_ne(gbm_strerror(i), gbm_strerror(j));
 	}
 	ck_assert_str_eq(gbm_strerror(17), gbm_strerror(0));

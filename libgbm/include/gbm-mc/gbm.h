@@ -64,7 +64,8 @@ enum gbm_status {
 	GBM_EMPI = -7,	    /* an MPI call failed */
 	GBM_ECREATE = -8,   /* a file could not be made: nothing was run */
 	GBM_EIO = -9,	    /* a file could not be read or written */
-	GBM_EDAMAGED = -10  /* a file is not what its manifest says */
+	GBM_EDAMAGED = -10, /* a file is damaged, or not what it must be */
+	GBM_ENOENT = -11    /* there is no checkpoint */
 };
 
 /*
