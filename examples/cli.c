@@ -536,6 +536,14 @@ static const struct option_spec specs[] = {
 	{ "like", "FILE", "a file that --out wrote",
 	  "for --replay: model, seed and --save of FILE", take_file, AT(like),
 	  0 },
+	{ "checkpoint", "FILE", "a file's name, such as run.ckpt",
+	  "keep the state of the run there; SIGTERM ends it well", take_file,
+	  AT(checkpoint), 0 },
+	{ "every", "S", "a number of seconds > 0, such as 60",
+	  "--checkpoint: seconds between two (60)", take_positive,
+	  AT(checkpoint_every), 0 },
+	{ "resume", NULL, NULL, "go on from the checkpoint, if there is one",
+	  FLAG(resume, true) },
 	{ "json", NULL, NULL, "print one JSON object", FLAG(output, CLI_JSON) },
 	{ "quiet", NULL, NULL, "print the estimate alone",
 	  FLAG(output, CLI_QUIET) },
@@ -726,6 +734,19 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 			 "with it");
 		return false;
 	}
+	more = first_given(given, NAMES("resume", "every"));
+	if (more && !cli->checkpoint) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--%s is about a checkpoint: give --checkpoint FILE as "
+			 "well",
+			 more);
+		return false;
+	}
+	more = first_given(given,
+			   NAMES("out", "verify", "replay", "dry-run"));
+	if (more && cli->checkpoint)
+		return exclude(error, "checkpoint", more,
+			       "keeps the state of an estimate");
 	if (json && quiet) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--json and --quiet exclude each other: give one");
@@ -750,6 +771,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		.options = GBM_OPTIONS_INIT,
 		.samples = GBM_SAMPLES_OPTIONS_INIT,
 		.cost = (double)NAN,
+		.checkpoint_every = 60,
 	};
 	struct option longopts[ARRAY_SIZE(specs) + 1] = { 0 };
 	bool given[ARRAY_SIZE(specs)] = { false };
@@ -828,7 +850,8 @@ void cli_help(FILE *out)
 		"1024, and a plain number is in megabytes.\n\n"
 		"Exit status: 0 success, 64 bad input, 65 a file is damaged,\n"
 		"70 failure, 71 too little memory, 73 a file cannot be made,\n"
-		"74 a result or file could not be written or read.\n";
+		"74 a result or file could not be written or read, 75 ended\n"
+		"by SIGTERM after a checkpoint.\n";
 
 	fputs(head, out);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {

@@ -59,10 +59,13 @@ struct cli {
 	bool save_given; /* what is saved is not taken from a manifest */
 	const char *payoffs, *strikes; /* as given, of argv; NULL: not */
 	struct cli_levels quantiles;   /* from 0 to 1 */
-	struct cli_levels risks;     /* above 0 and below 1 */
-	double cost;		     /* NAN: not given */
-	int moments;		     /* a bool */
+	struct cli_levels risks;       /* above 0 and below 1 */
+	double cost;		       /* NAN: not given */
+	int moments;		       /* a bool */
 	struct cli_histogram histogram;
+	const char *checkpoint;	 /* NULL: none; of argv */
+	double checkpoint_every; /* seconds */
+	int resume;		 /* a bool */
 };
 
 /* Holds any message of cli_parse(), NUL included. */

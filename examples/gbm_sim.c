@@ -28,6 +28,8 @@
 #include <gbm-mc/gbm.h>
 
 #include "cli.h"
+#include "progress.h"
+#include "rounds.h"
 #include "samples.h"
 #include "summary.h"
 #include "world.h"
@@ -41,74 +43,11 @@ struct report {
 	struct gbm_summary *summary; /* NULL: the result is all */
 	struct gbm_plan_info info;
 	double reference; /* NAN when there is none */
+	uint64_t start;	  /* paths that an earlier run had done */
 	double seconds;
 	double peak_rss;	   /* bytes, the largest of all ranks */
 	char peak_node[NODE_NAME]; /* where that was */
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- progress */
-
-struct progress {
-	uint64_t paths; /* of the whole run */
-	bool rewrite;	/* one line, written over and over */
-	bool shown;
-	double begin;
-	double next; /* when to show again */
-};
-
-static void show_progress(struct progress *p, double share, double seconds)
-{
-	double rate = share * (double)p->paths / seconds;
-	double left = seconds / share - seconds;
-
-	fprintf(stderr, "%sgbm_sim: %.1f %% of %.6g paths, %.3g paths/s, ",
-		p->rewrite ? "\r" : "", 100.0 * share, (double)p->paths, rate);
-	if (left < 120.0)
-		fprintf(stderr, "%.0f s left", left);
-	else if (left < 7200.0)
-		fprintf(stderr, "%.0f min left", left / 60.0);
-	else
-		fprintf(stderr, "%.1f h left", left / 3600.0);
-	fputs(p->rewrite ? "\033[K" : "\n", stderr);
-	fflush(stderr);
-	p->shown = true;
-}
-
-/*
- * gbm_progress_fn.  Rank 0's share of its own part stands for the whole run:
- * all parts are equal.
- */
-static int on_progress(void *user, uint64_t done, uint64_t total)
-{
-	struct progress *p = user;
-	double t = now();
-
-	if (done == 0 || total == 0 || t < p->next)
-		return 0;
-	show_progress(p, (double)done / (double)total, t - p->begin);
-	p->next = t + (p->rewrite ? 0.25 : 30.0);
-	return 0;
-}
-
-static void begin_progress(struct progress *p)
-{
-	p->begin = now();
-	p->next = p->begin + (p->rewrite ? 0.25 : 10.0);
-}
-
-static void end_progress(const struct progress *p)
-{
-	if (p->shown && p->rewrite)
-		fputs("\r\033[K", stderr);
-}
 
 static bool wants_progress(const struct world *world, const struct cli *cli)
 {
@@ -258,7 +197,7 @@ static void print_text(const struct world *world, const struct cli *cli,
 	if (r->summary)
 		summary_text(cli, r->summary);
 	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
-	       r->seconds, (double)e->n / r->seconds);
+	       r->seconds, (double)(e->n - r->start) / r->seconds);
 	print_tasks(world, &r->info);
 	if (cli->out)
 		print_file(cli, r->seconds);
@@ -309,7 +248,7 @@ static void print_json(const struct world *world, const struct cli *cli,
 	if (r->summary)
 		summary_json(cli, r->summary);
 	json_number("seconds", r->seconds);
-	json_number("paths_per_second", (double)r->result.n / r->seconds);
+	json_number("paths_per_second", (double)(r->result.n - r->start) / r->seconds);
 	if (isfinite(r->peak_rss))
 		printf("\"peak_rss_bytes\": %.0f}\n", r->peak_rss);
 	else
@@ -378,15 +317,21 @@ static int simulate(const struct world *world, const struct cli *cli,
 		    struct report *report)
 {
 	struct gbm_error err = { 0 };
+	int status = GBM_OK, code = EX_OK;
 	double begin;
-	int status;
 
 	begin_progress(progress);
 	begin = now();
-	status = run_plan(world, cli, plan, report->summary, &report->result,
-			  &err);
+	if (cli->checkpoint)
+		code = run_rounds(world, cli, plan, progress, report->summary,
+				  &report->result, &report->start);
+	else
+		status = run_plan(world, cli, plan, report->summary,
+				  &report->result, &err);
 	report->seconds = fmax(now() - begin, 1e-9);
 	end_progress(progress);
+	if (code != EX_OK)
+		return code;
 	if (status != GBM_OK && err.text[0])
 		return give_up(world, status, &err);
 	if (status != GBM_OK) {
@@ -450,7 +395,7 @@ static int prepare(const struct world *world, const struct cli *cli,
 	char error[CLI_ERROR_SIZE];
 	int status = GBM_OK;
 
-	if (cli->options.collect || cli->options.n_others)
+	if (cli->options.collect || cli->options.n_others || cli->checkpoint)
 		status = gbm_summary_create(summary, plan);
 	if (worst(world, status) != GBM_OK) {
 		complain(world, "a rank had no memory for what is collected: "

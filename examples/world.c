@@ -264,6 +264,34 @@ int run_plan(const struct world *world, const struct cli *cli,
 			  : run_alone(cli, plan, result, err);
 }
 
+int run_part(const struct world *world, const struct gbm_plan *plan,
+	     uint64_t first, uint64_t n, struct gbm_summary *summary)
+{
+	uint64_t from = 0, count = n;
+	int status = GBM_OK;
+
+	if (world->mpi)
+		status = gbm_mpi_range(MPI_COMM_WORLD, n, &from, &count);
+	if (status == GBM_OK && count)
+		status = gbm_run_summary(plan, first + from, count, summary,
+					 NULL);
+	return status;
+}
+
+int merge_ranks(const struct world *world, struct gbm_summary *summary)
+{
+	return world->mpi ? gbm_mpi_summary_merge(summary, MPI_COMM_WORLD)
+			  : GBM_OK;
+}
+
+/* A failure shows in the next call that has a status. */
+uint64_t from_first(const struct world *world, uint64_t value)
+{
+	if (world->mpi)
+		MPI_Bcast(&value, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+	return value;
+}
+
 int write_samples(const struct world *world, const struct cli *cli,
 		  const struct gbm_plan *plan, struct gbm_error *err)
 {
@@ -345,6 +373,26 @@ int run_plan(const struct world *world, const struct cli *cli,
 	if (summary)
 		return summarize_alone(plan, summary, result);
 	return run_alone(cli, plan, result, err);
+}
+
+int run_part(const struct world *world, const struct gbm_plan *plan,
+	     uint64_t first, uint64_t n, struct gbm_summary *summary)
+{
+	(void)world;
+	return gbm_run_summary(plan, first, n, summary, NULL);
+}
+
+int merge_ranks(const struct world *world, struct gbm_summary *summary)
+{
+	(void)world;
+	(void)summary;
+	return GBM_OK;
+}
+
+uint64_t from_first(const struct world *world, uint64_t value)
+{
+	(void)world;
+	return value;
 }
 
 int write_samples(const struct world *world, const struct cli *cli,

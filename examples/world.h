@@ -44,6 +44,16 @@ int run_plan(const struct world *world, const struct cli *cli,
 	     const struct gbm_plan *plan, struct gbm_summary *summary,
 	     struct gbm_result *result, struct gbm_error *err);
 
+/* Each task's share of n paths from first on, into its summary. */
+int run_part(const struct world *world, const struct gbm_plan *plan,
+	     uint64_t first, uint64_t n, struct gbm_summary *summary);
+
+/* Adds up the summaries of all tasks, on each of them. */
+int merge_ranks(const struct world *world, struct gbm_summary *summary);
+
+/* What rank 0 has. */
+uint64_t from_first(const struct world *world, uint64_t value);
+
 /* Writes the plan's paths from cli->samples.first_path on, without a result. */
 int write_samples(const struct world *world, const struct cli *cli,
 		  const struct gbm_plan *plan, struct gbm_error *err);
