@@ -41,7 +41,7 @@ uint64_t gbm_manifest_layout(struct gbm_manifest *m);
 uint64_t gbm_manifest_row_bytes(const struct gbm_manifest *m);
 
 /* More than a manifest of one file has, beside its name; and of a shard. */
-#define GBM_MANIFEST_SIZE (GBM_MANIFEST_BLOCKS * 16 + 8192)
+#define GBM_MANIFEST_SIZE  (GBM_MANIFEST_BLOCKS * 16 + 8192)
 #define GBM_MANIFEST_SHARD 1700
 
 /* The rows of a shard, in whole blocks of paths. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Files of samples: their formats, their bytes, and what can go wrong. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gbm-mc/samples.h>
@@ -18,6 +21,43 @@
 #include "tests/unit/check_main.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- a disk that fails, in place of the C library's calls */
+
+static struct {
+	int write_error, sync_error; /* errno */
+	int after;		     /* good writes before that */
+	size_t most;		     /* bytes that a write takes; 0: all */
+	int interrupted;	     /* every second write, by a signal */
+} disk;
+
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+	static int turn;
+
+	if (disk.interrupted &&
+	    __atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % 2) {
+		errno = EINTR;
+		return -1;
+	}
+	if (disk.write_error &&
+	    __atomic_fetch_sub(&disk.after, 1, __ATOMIC_RELAXED) <= 0) {
+		errno = disk.write_error;
+		return -1;
+	}
+	if (disk.most && n > disk.most)
+		n = disk.most;
+	return (ssize_t)syscall(SYS_pwrite64, fd, bytes, n, at);
+}
+
+int sync_file_range(int fd, off_t at, off_t n, unsigned how)
+{
+	if (disk.sync_error) {
+		errno = disk.sync_error;
+		return -1;
+	}
+	return (int)syscall(SYS_sync_file_range, fd, at, n, how);
+}
 
 static char directory[64];
 
@@ -834,6 +874,92 @@ START_TEST(too_large)
 }
 END_TEST
 
+START_TEST(short_writes)
+{
+	const struct settings *s = &settings[_i];
+	struct gbm_samples_options o = options_of(s);
+	struct gbm_result result = GBM_RESULT_INIT;
+	struct gbm_plan *plan = plan_of(s);
+	struct gbm_error err = { 0 };
+
+	disk.most = 5000; /* more than a header */
+	disk.interrupted = 1;
+	ck_assert_msg(gbm_run_samples(plan, "a.npy", &o, &result, &err) ==
+			      GBM_OK,
+		      "%s", err.text);
+	check_values(s, "a.npy");
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+static const struct {
+	int write_error, sync_error;
+	const char *words[3];
+} failures[] = {
+	{ ENOSPC, 0, { "No space left", "free): make room", "not complete" } },
+	{ EDQUOT, 0, { "quota exceeded", "make room", "not complete" } },
+	{ EIO, 0, { "Input/output error", "look after", "not complete" } },
+	{ ESTALE, 0, { "Stale file handle", "look after", "not complete" } },
+	{ EROFS, 0, { "Read-only file system", "look after", "not complete" } },
+	{ 0, EIO, { "Input/output error", "look after", "not complete" } },
+	{ 0, ENOSPC, { "No space left", "make room", "not complete" } },
+};
+
+/* In the middle of a run: one sentence, no estimate, not complete. */
+START_TEST(disk_fails)
+{
+	const struct settings *s = &settings[0];
+	struct gbm_samples_options o = options_of(s);
+	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
+	struct gbm_stats *stats;
+	struct gbm_result result = GBM_RESULT_INIT;
+	struct gbm_plan *plan = plan_of(s);
+	struct gbm_error err = { 0 };
+	struct gbm_samples *samples;
+
+	ck_assert_int_eq(gbm_stats_create(&stats), GBM_OK);
+	ck_assert_int_eq(gbm_samples_create(&samples, "a.npy", plan, &o, &err),
+			 GBM_OK);
+	samples->window = 100000;
+	disk.after = 2;
+	disk.write_error = failures[_i].write_error;
+	disk.sync_error = failures[_i].sync_error;
+	ck_assert_int_eq(
+		gbm_samples_run(samples, 0, s->paths, stats, NULL, &err),
+		GBM_EIO);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_msg(strstr(err.text, failures[_i].words[i]), "%s",
+			      err.text);
+	ck_assert_msg(strncmp(err.text, "a.npy: ", 7) == 0, "%s", err.text);
+	ck_assert_int_eq(gbm_stats_result(stats, &result), GBM_OK);
+	ck_assert_uint_eq(result.n, 0);
+	ck_assert_int_eq(gbm_samples_info("a.npy", &info, &err), GBM_OK);
+	ck_assert_int_eq(info.complete, 0);
+	gbm_samples_close(&samples);
+	gbm_stats_destroy(&stats);
+
+	/* Before it. */
+	o.force = 1;
+	disk.after = 0;
+	if (disk.write_error) {
+		ck_assert_int_eq(
+			gbm_samples_create(&samples, "b.npy", plan, &o, &err),
+			GBM_ECREATE);
+		ck_assert_int_ne(access("b.npy", F_OK), 0);
+	}
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* A kernel without sync_file_range(): by fdatasync(). */
+START_TEST(no_sync_file_range)
+{
+	disk.sync_error = ENOSYS;
+	save_all(&settings[0], "a.npy");
+	check_values(&settings[0], "a.npy");
+}
+END_TEST
+
 /* A functional of the caller's sees the same paths. */
 static int last_price(const struct gbm_block *b, void *user, double *out)
 {
@@ -906,6 +1032,9 @@ static Suite *suite(void)
 	tcase_add_test(files, bad_checksum_is_found);
 	tcase_add_test(files, refusals);
 	tcase_add_test(files, too_large);
+	tcase_add_loop_test(files, short_writes, 0, ARRAY_SIZE(settings));
+	tcase_add_loop_test(files, disk_fails, 0, ARRAY_SIZE(failures));
+	tcase_add_test(files, no_sync_file_range);
 	tcase_add_test(files, callers_functional);
 	suite_add_tcase(s, files);
 	return s;
