@@ -217,6 +217,7 @@ void gbm_samples_close(struct gbm_samples **samples)
 	if (!samples || !*samples)
 		return;
 	s = *samples;
+	gbm_samples_free_writers(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->name);

@@ -31,6 +31,8 @@ struct gbm_samples {
 	uint32_t *crc;
 	uint64_t *done;
 	uint32_t *expected; /* what the manifest says, of a file that is read */
+	struct gbm_writer
+		*writers; /* one for each thread, from the first run on */
 	/* The first failure of a thread, and the least row that differs. */
 	struct gbm_error error;
 	uint64_t bad;
@@ -73,6 +75,11 @@ int gbm_samples_choose(struct gbm_samples *s, unsigned shard);
 
 /* Opens a file that is compared, and looks at its header. */
 int gbm_samples_look(struct gbm_samples *s, struct gbm_error *err);
+
+/* Waits for what threads have under way.  Returns 0 or GBM_EIO. */
+int gbm_samples_settle(struct gbm_samples *s, struct gbm_error *err);
+
+void gbm_samples_free_writers(struct gbm_samples *s);
 
 /* Where path's row begins in the file. */
 off_t gbm_samples_at(const struct gbm_samples *s, uint64_t path);

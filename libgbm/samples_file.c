@@ -506,8 +506,10 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 
 int gbm_samples_sync(struct gbm_samples *s, struct gbm_error *err)
 {
-	if (fsync(s->fd) == 0)
-		return GBM_OK;
+	int status = gbm_samples_settle(s, err);
+
+	if (status || fsync(s->fd) == 0)
+		return status;
 	return complain(err, GBM_EIO, s->file, "it could not be written",
 			errno);
 }

@@ -25,7 +25,7 @@ struct extent {
 };
 
 /* A thread's. */
-struct writer {
+struct gbm_writer {
 	struct gbm_samples *s;
 	struct gbm_rows rows;
 	struct gbm_stats stats;
@@ -43,7 +43,8 @@ static off_t cell_from(off_t at)
 	       GBM_SAMPLES_CELL;
 }
 
-static int io_failed(struct writer *w, const char *what, off_t at, int error)
+static int io_failed(struct gbm_writer *w, const char *what, off_t at,
+		     int error)
 {
 	struct gbm_samples *s = w->s;
 	struct statvfs fs;
@@ -69,7 +70,7 @@ static int io_failed(struct writer *w, const char *what, off_t at, int error)
 /* ---- the page cache */
 
 /* Whole pages only: outwards, where a neighbour's dirty ones stay. */
-static void drop_oldest(struct writer *w)
+static void drop_oldest(struct gbm_writer *w)
 {
 	struct extent *e = &w->extents[w->oldest];
 
@@ -85,7 +86,7 @@ static void drop_oldest(struct writer *w)
  * a sync lets them go, of all extents at once: sync_file_range() does not have
  * the server commit.
  */
-static int settle(struct writer *w)
+static int settle(struct gbm_writer *w)
 {
 	const unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE |
 			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
@@ -107,7 +108,7 @@ static int settle(struct writer *w)
 	return 0;
 }
 
-static int settle_all(struct writer *w)
+static int settle_all(struct gbm_writer *w)
 {
 	int code = 0;
 
@@ -116,7 +117,7 @@ static int settle_all(struct writer *w)
 	return code;
 }
 
-static int let_go(struct writer *w, off_t at, off_t n)
+static int let_go(struct gbm_writer *w, off_t at, off_t n)
 {
 	int code = 0;
 
@@ -136,8 +137,8 @@ static int let_go(struct writer *w, off_t at, off_t n)
 
 /* ---- writing */
 
-static int write_bytes(struct writer *w, const unsigned char *bytes, off_t at,
-		       off_t n)
+static int write_bytes(struct gbm_writer *w, const unsigned char *bytes,
+		       off_t at, off_t n)
 {
 	int code = 0;
 
@@ -163,7 +164,7 @@ static int write_bytes(struct writer *w, const unsigned char *bytes, off_t at,
 static int put_rows(void *user, uint64_t first, uint64_t n,
 		    const unsigned char *bytes)
 {
-	struct writer *w = user;
+	struct gbm_writer *w = user;
 	off_t at = gbm_samples_at(w->s, first);
 	off_t end = gbm_samples_at(w->s, first + n), skip = 0;
 
@@ -180,7 +181,7 @@ static int put_rows(void *user, uint64_t first, uint64_t n,
 
 /* ---- comparing */
 
-static int damaged(struct writer *w, uint64_t path)
+static int damaged(struct gbm_writer *w, uint64_t path)
 {
 	struct gbm_samples *s = w->s;
 	uint64_t row = path - s->m.first_path;
@@ -209,7 +210,7 @@ static int damaged(struct writer *w, uint64_t path)
 static int compare_rows(void *user, uint64_t first, uint64_t n,
 			const unsigned char *bytes)
 {
-	struct writer *w = user;
+	struct gbm_writer *w = user;
 	const size_t row = (size_t)w->s->row.bytes, all = (size_t)n * row;
 	off_t at = gbm_samples_at(w->s, first);
 	size_t got = 0;
@@ -235,60 +236,77 @@ static int compare_rows(void *user, uint64_t first, uint64_t n,
 
 /* ---- threads */
 
-struct job {
-	struct writer *writers;
-};
-
 static int run_item(void *user, unsigned thread, uint64_t first, uint64_t n)
 {
-	struct job *job = user;
-	struct writer *w = job->writers + thread;
+	const struct gbm_samples *s = user;
 
-	return gbm_rows_run(&w->rows, first, n);
+	return gbm_rows_run(&s->writers[thread].rows, first, n);
 }
 
-static void free_writers(struct writer *writers, unsigned n)
+void gbm_samples_free_writers(struct gbm_samples *s)
 {
-	for (unsigned i = 0; writers && i < n; i++) {
-		gbm_rows_close(&writers[i].rows);
-		free(writers[i].there);
+	for (unsigned i = 0; s->writers && i < s->plan->threads; i++) {
+		gbm_rows_close(&s->writers[i].rows);
+		free(s->writers[i].there);
 	}
-	free(writers);
+	free(s->writers);
+	s->writers = NULL;
 }
 
-static struct writer *make_writers(struct gbm_samples *s, unsigned n,
-				   uint64_t from, int with_stats)
+/* Ready for a range, of paths from first on.  Returns 0 or GBM_ENOMEM. */
+static int ready_writers(struct gbm_samples *s, uint64_t first, off_t from,
+			 off_t to, int with_stats)
 {
-	struct writer *writers = calloc(n, sizeof(*writers));
-	int status = writers ? GBM_OK : GBM_ENOMEM;
+	int made = s->writers != NULL, status = GBM_OK;
+	unsigned n = s->plan->threads;
 
+	if (!made)
+		s->writers = calloc(n, sizeof(*s->writers));
+	if (!s->writers)
+		return GBM_ENOMEM;
 	for (unsigned i = 0; i < n && !status; i++) {
-		struct writer *w = writers + i;
+		struct gbm_writer *w = s->writers + i;
 
-		w->s = s;
-		w->counts = 1;
-		status = gbm_rows_open(&w->rows, s->plan, &s->row, s->capacity);
-		if (!status && s->reads) {
+		if (!made)
+			status = gbm_rows_open(&w->rows, s->plan, &s->row,
+					       s->capacity);
+		if (!made && !status && s->reads) {
 			w->there = gbm_plan_alloc(s->capacity * s->row.bytes);
 			status = w->there ? GBM_OK : GBM_ENOMEM;
 		}
+		w->s = s;
+		w->from = from;
+		w->to = to;
+		w->counts = 1;
 		w->rows.fn = s->reads ? compare_rows : put_rows;
 		w->rows.user = w;
-		w->rows.from = from;
+		w->rows.from = first;
 		gbm_stats_zero(&w->stats);
 		w->rows.stats = with_stats ? &w->stats : NULL;
 	}
-	if (!status)
-		return writers;
-	free_writers(writers, n);
-	return NULL;
+	if (status)
+		gbm_samples_free_writers(s);
+	return status;
+}
+
+int gbm_samples_settle(struct gbm_samples *s, struct gbm_error *err)
+{
+	int status = GBM_OK;
+
+	s->error.status = GBM_OK;
+	for (unsigned i = 0; s->writers && i < s->plan->threads; i++)
+		if (settle_all(s->writers + i) != 0)
+			status = s->error.status;
+	if (status && err)
+		*err = s->error;
+	return status;
 }
 
 /*
  * What of the last cell the next rows fill, which belong to somebody else: they
  * are simulated here too, and not counted.
  */
-static int complete_cell(struct writer *w, uint64_t first, off_t from,
+static int complete_cell(struct gbm_writer *w, uint64_t first, off_t from,
 			 off_t cell_end)
 {
 	const struct gbm_samples *s = w->s;
@@ -305,12 +323,12 @@ static int complete_cell(struct writer *w, uint64_t first, off_t from,
 }
 
 /* All items of a range; a code of ours is turned into the status that it is. */
-static int share_out(struct gbm_samples *s, struct writer *writers,
-		     uint64_t first, uint64_t end, int *code)
+static int share_out(struct gbm_samples *s, uint64_t first, uint64_t end,
+		     int *code)
 {
-	struct job job = { writers };
-	struct gbm_share share = { s->plan, first,    end - first,
-				   0,	    run_item, &job };
+	struct gbm_share share = {
+		s->plan, first, end - first, 0, run_item, s
+	};
 	int status;
 
 	share.item = (s->capacity + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS *
@@ -332,31 +350,20 @@ static int write_range(struct gbm_samples *s, uint64_t first, uint64_t end,
 	int alone = s->m.shards || first == s->m.first_path;
 	off_t own_from = alone ? from : cell_from(from);
 	off_t own_to = s->m.shards ? to : cell_from(to);
-	unsigned threads = s->plan->threads;
-	struct writer *writers;
 	int status;
 
 	if ((uint64_t)own_to > s->bytes)
 		own_to = (off_t)s->bytes;
-	writers = make_writers(s, threads, first, stats != NULL);
-	if (!writers)
-		return GBM_ENOMEM;
-	for (unsigned i = 0; i < threads; i++) {
-		writers[i].from = own_from;
-		writers[i].to = to;
-	}
-	status = share_out(s, writers, start, end, code);
+	status = ready_writers(s, first, own_from, to, stats != NULL);
+	if (!status)
+		status = share_out(s, start, end, code);
 	/* A cell that began before this range is another's all of it. */
 	if (!status && own_to > to && own_from <= to &&
-	    complete_cell(writers, end, to, own_to) != 0)
+	    complete_cell(s->writers, end, to, own_to) != 0)
 		status = s->error.status;
-	for (unsigned i = 0; i < threads; i++)
-		if (settle_all(writers + i) != 0 && !status)
-			status = s->error.status;
 	if (!status && stats)
-		for (unsigned i = 0; i < threads; i++)
-			gbm_stats_merge(stats, &writers[i].stats);
-	free_writers(writers, threads);
+		for (unsigned i = 0; i < s->plan->threads; i++)
+			gbm_stats_merge(stats, &s->writers[i].stats);
 	return status;
 }
 
@@ -399,27 +406,25 @@ int gbm_samples_run(struct gbm_samples *s, uint64_t first_path,
 }
 
 /* What of a range is in the file that is open. */
-static int compare_file(struct gbm_samples *s, struct writer *writers,
-			uint64_t first, uint64_t end)
+static int compare_file(struct gbm_samples *s, uint64_t first, uint64_t end)
 {
 	uint64_t last = s->first + s->rows;
-	int code;
+	int status, code;
 
 	first = first > s->first ? first : s->first;
 	end = end < last ? end : last;
 	if (first >= end)
 		return GBM_OK;
-	for (unsigned i = 0; i < s->plan->threads; i++)
-		writers[i].rows.from = first;
-	return share_out(s, writers, first - first % GBM_BLOCK_PATHS, end,
-			 &code);
+	status = ready_writers(s, first, 0, 0, 0);
+	return status ? status
+		      : share_out(s, first - first % GBM_BLOCK_PATHS, end,
+				  &code);
 }
 
 int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 		       uint64_t n_paths, uint64_t *bad, struct gbm_error *err)
 {
 	struct gbm_error why = { 0 };
-	struct writer *writers;
 	int status = GBM_OK;
 
 	if (!s || !s->reads ||
@@ -431,12 +436,8 @@ int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 		return GBM_OK;
 	s->error.status = GBM_OK;
 	s->bad = UINT64_MAX;
-	writers = make_writers(s, s->plan->threads, first_path, 0);
-	if (!writers)
-		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
 	if (!s->m.shards)
-		status = compare_file(s, writers, first_path,
-				      first_path + n_paths);
+		status = compare_file(s, first_path, first_path + n_paths);
 	for (unsigned i = 0; i < s->m.shards && !status; i++) {
 		uint64_t first, rows;
 
@@ -449,10 +450,9 @@ int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 		if (status)
 			s->error = why;
 		else
-			status = compare_file(s, writers, first_path,
+			status = compare_file(s, first_path,
 					      first_path + n_paths);
 	}
-	free_writers(writers, s->plan->threads);
 	if (bad)
 		*bad = s->bad;
 	if (status && s->error.status && err)

@@ -112,8 +112,9 @@ void gbm_samples_shard(const struct gbm_samples *samples, uint64_t *first_path,
  * functional; with it the range must be as gbm_run_range() wants it, without
  * any range from options.first_path on will do, but within the shard.
  *
- * Returns 0; or GBM_EIO, explains in *err, and stats are unchanged; or as
- * gbm_run_range().  One thread at a time.
+ * Returns 0, when a part may still be on its way to the disk; or GBM_EIO,
+ * explains in *err, and stats are unchanged; or as gbm_run_range().  One thread
+ * at a time.
  */
 int gbm_samples_run(struct gbm_samples *samples, uint64_t first_path,
 		    uint64_t n_paths, struct gbm_stats *stats, int *user_code,
