@@ -625,7 +625,7 @@ size_t gbm_sketch_bins(const struct gbm_sketch *s, size_t most)
 	gbm_sketch_quantile(s, 0.25, q);
 	gbm_sketch_quantile(s, 0.75, q + 1);
 	range = bucket_at(s, last).hi - bucket_at(s, first).lo;
-	width = 2 * (q[1].value - q[0].value) / cbrt((double)s->n);
+	width = 2 * (q[1].value - q[0].value) / pow((double)s->n, 1.0 / 3);
 	bins = ceil(range / width);
 	if (!(bins >= 1))
 		return 1;
