@@ -497,6 +497,9 @@ static const struct option_spec specs[] = {
 	{ "cost", "X", "a number, such as 100",
 	  "--var: loss = X - payoff (terminal: spot; else: mean)", take_number,
 	  AT(cost), 0 },
+	{ "fan", "FILE", "a new file's name, such as fan.csv",
+	  "percentiles of the price at each step, into a new file", take_file,
+	  AT(fan), 0 },
 	{ "moments", NULL, NULL,
 	  "skewness, kurtosis, and how several payoffs correlate",
 	  FLAG(moments, true) },
@@ -650,7 +653,7 @@ static const char *first_given(const bool *given, const char *const *names)
 	"spot", "rate", "dividend", "drift", "vol", "horizon", "steps",        \
 		"paths", "seed"
 
-#define SUMMARY "quantiles", "var", "cost", "histogram", "moments"
+#define SUMMARY "quantiles", "var", "cost", "histogram", "fan", "moments"
 
 static bool exclude(char *error, const char *option, const char *other,
 		    const char *why)
@@ -824,6 +827,8 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		cli->options.others = cli->others;
 	if (cli->quantiles.n || cli->risks.n || cli->histogram.file[0])
 		cli->options.collect |= GBM_COLLECT_SKETCH;
+	if (cli->fan)
+		cli->options.collect |= GBM_COLLECT_FAN;
 	if (cli->moments)
 		cli->options.collect |= GBM_COLLECT_MOMENTS;
 	if (!compatible(cli, given, error))

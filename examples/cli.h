@@ -66,6 +66,7 @@ struct cli {
 	const char *checkpoint;	 /* NULL: none; of argv */
 	double checkpoint_every; /* seconds */
 	int resume;		 /* a bool */
+	const char *fan; /* a file, of argv; NULL: none */
 };
 
 /* Holds any message of cli_parse(), NUL included. */

@@ -416,7 +416,7 @@ static int run_and_tell(const struct world *world, const struct cli *cli,
 			const struct gbm_plan *plan, struct progress *progress,
 			struct report *report)
 {
-	struct summary_files files = { NULL };
+	struct summary_files files = { NULL, NULL };
 	char error[CLI_ERROR_SIZE];
 	int code = prepare(world, cli, plan, &files, &report->summary);
 

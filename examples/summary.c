@@ -59,11 +59,15 @@ static bool open_new(const char *option, const char *name, FILE **file,
 bool summary_open(const struct cli *cli, struct summary_files *files,
 		  char error[CLI_ERROR_SIZE])
 {
-	*files = (struct summary_files){ NULL };
+	*files = (struct summary_files){ NULL, NULL };
 	if (cli->histogram.file[0] &&
 	    !open_new("--histogram", cli->histogram.file, &files->histogram,
 		      error))
 		return false;
+	if (cli->fan && !open_new("--fan", cli->fan, &files->fan, error)) {
+		summary_discard(cli, files);
+		return false;
+	}
 	return true;
 }
 
@@ -73,7 +77,11 @@ void summary_discard(const struct cli *cli, struct summary_files *files)
 		fclose(files->histogram);
 		unlink(cli->histogram.file);
 	}
-	*files = (struct summary_files){ NULL };
+	if (files->fan) {
+		fclose(files->fan);
+		unlink(cli->fan);
+	}
+	*files = (struct summary_files){ NULL, NULL };
 }
 
 static bool close_written(const char *option, const char *name, FILE *file,
@@ -118,19 +126,62 @@ static bool write_histogram(const struct cli *cli,
 	return good;
 }
 
+/* The levels of --quantiles, or some that make a fan. */
+static struct cli_levels fan_levels(const struct cli *cli)
+{
+	static const struct cli_levels usual = {
+		7, { 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99 }
+	};
+
+	return cli->quantiles.n ? cli->quantiles : usual;
+}
+
+static bool write_fan(const struct cli *cli, struct gbm_summary *summary,
+		      FILE *file)
+{
+	const struct cli_levels levels = fan_levels(cli);
+	const struct gbm_model *m = &cli->model;
+
+	fputs("time", file);
+	for (size_t i = 0; i < levels.n; i++)
+		fprintf(file, ",%.15g", levels.level[i]);
+	for (uint64_t t = 0; t <= m->steps; t++) {
+		const struct gbm_sketch *sketch = gbm_summary_fan(summary, t);
+
+		fprintf(file, "\n%.15g",
+			m->horizon * ((double)t / (double)m->steps));
+		for (size_t i = 0; i < levels.n; i++) {
+			struct gbm_quantile q = GBM_QUANTILE_INIT;
+
+			q.value = m->spot;
+			if (t && gbm_sketch_quantile(sketch, levels.level[i],
+						     &q) != GBM_OK)
+				return false;
+			fprintf(file, ",%.17g", q.value);
+		}
+	}
+	fputs("\n", file);
+	return true;
+}
+
 bool summary_write(const struct cli *cli, struct summary_files *files,
 		   struct gbm_summary *summary, char error[CLI_ERROR_SIZE])
 {
+	FILE *histogram = files->histogram, *fan = files->fan;
 	bool good = true;
 
-	if (files->histogram)
+	files->histogram = NULL;
+	if (histogram)
 		good = close_written(
-			"--histogram", cli->histogram.file, files->histogram,
+			"--histogram", cli->histogram.file, histogram,
 			write_histogram(cli, gbm_summary_sketch(summary, 0),
-					files->histogram),
+					histogram),
 			error);
-	*files = (struct summary_files){ NULL };
-	return good;
+	if (!good || !fan)
+		return good;
+	files->fan = NULL;
+	return close_written("--fan", cli->fan, fan,
+			     write_fan(cli, summary, fan), error);
 }
 
 /* ---- stdout */
@@ -239,6 +290,11 @@ void summary_text(const struct cli *cli, struct gbm_summary *summary)
 	}
 	if (cli->moments)
 		text_correlations(cli, summary);
+	if (cli->fan)
+		printf("fan          of %" PRIu64 " prices at each step, each "
+		       "within %.2g %% of the sample's, in %s\n",
+		       gbm_sketch_count(gbm_summary_fan(summary, 1)),
+		       100.0 * GBM_SKETCH_ERROR, cli->fan);
 	if (cli->histogram.file[0])
 		printf("histogram    of %" PRIu64 " values, in %s\n",
 		       gbm_sketch_count(gbm_summary_sketch(summary, 0)),

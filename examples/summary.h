@@ -7,6 +7,7 @@
  * comma-separated values, whose lines are these:
  *
  *	--histogram	from,to,count
+ *	--fan		time, then the price at each level of --quantiles
  */
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 
 /* The files that were asked for; NULL: not. */
 struct summary_files {
-	FILE *histogram;
+	FILE *histogram, *fan;
 };
 
 /*

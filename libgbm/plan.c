@@ -79,7 +79,8 @@ int gbm_plan_needs_paths(const struct gbm_plan *plan)
 
 	for (size_t k = 0; k <= plan->n_others; k++)
 		callbacks |= gbm_plan_functional(plan, k)->fn != NULL;
-	return !plan->has_functional || callbacks;
+	return !plan->has_functional || callbacks ||
+	       plan->collect & GBM_COLLECT_FAN;
 }
 
 size_t gbm_plan_rows(const struct gbm_plan *plan, unsigned collect)
@@ -107,16 +108,20 @@ static uint64_t of_thread(const struct gbm_plan *plan, uint64_t item)
 }
 
 /*
- * What a process needs beside its threads: a summary.  Ranks that merge theirs
- * hold a part of it twice packed and twice unpacked, but have no threads then.
+ * What a process needs beside its threads: a summary, and while it runs another
+ * fan.  Ranks that merge theirs hold a part of it twice packed and twice
+ * unpacked, but have no threads then.
  */
 static uint64_t of_process(const struct gbm_plan *plan)
 {
-	uint64_t bytes = summary_bytes(plan);
+	uint64_t bytes = summary_bytes(plan), fans = 0;
 
-	return bytes + (plan->ranks > 1 && plan->threads < 4
-				? (4 - plan->threads) * bytes
-				: 0);
+	if (plan->collect & GBM_COLLECT_FAN)
+		fans = 2 * gbm_fan_bytes(&plan->dynamics);
+	return fans + bytes +
+	       (plan->ranks > 1 && plan->threads < 4
+			? (4 - plan->threads) * bytes
+			: 0);
 }
 
 /*

@@ -21,6 +21,7 @@ struct worker {
 struct run {
 	const struct gbm_plan *plan;
 	struct worker *workers;
+	struct gbm_fan *fan; /* NULL: not collected */
 };
 
 /* Where the values of a built-in functional go. */
@@ -105,11 +106,33 @@ static int run_item(const struct gbm_plan *plan, uint64_t first, uint64_t n,
 	return 0;
 }
 
+/* The same item's prices. */
+static void add_prices(const struct gbm_plan *plan, struct gbm_fan *fan,
+		       uint64_t first, uint64_t n, unsigned thread,
+		       double *paths)
+{
+	uint64_t begin = thread * (plan->dynamics.steps / plan->threads);
+	size_t stride = (size_t)plan->chunk.stride;
+
+	for (uint64_t i = 0; i < n; i += plan->chunk.paths) {
+		uint64_t m =
+			n - i < plan->chunk.paths ? n - i : plan->chunk.paths;
+
+		gbm_plan_paths(plan, first + i, m, paths, stride);
+		gbm_fan_add(fan, paths, stride, (size_t)m, begin);
+	}
+}
+
 static int run_share(void *user, unsigned thread, uint64_t first, uint64_t n)
 {
 	struct run *r = user;
 
-	return run_item(r->plan, first, n, r->workers + thread);
+	int code = run_item(r->plan, first, n, r->workers + thread);
+
+	if (!code && r->fan)
+		add_prices(r->plan, r->fan, first, n, thread,
+			   r->workers[thread].paths);
+	return code;
 }
 
 static void free_workers(struct worker *workers, unsigned n)
@@ -186,7 +209,12 @@ int gbm_summary_create(struct gbm_summary **summary,
 	*summary = gbm_summary_make(plan->collect, 1 + plan->n_others);
 	if (!*summary)
 		return GBM_ENOMEM;
-	if ((*summary)->joint)
+	if (plan->collect & GBM_COLLECT_FAN) {
+		(*summary)->fan = gbm_fan_make(&plan->dynamics);
+		if (!(*summary)->fan)
+			status = GBM_ENOMEM;
+	}
+	if (status == GBM_OK && (*summary)->joint)
 		status = find_centers(plan, *summary);
 	if (status != GBM_OK)
 		gbm_summary_destroy(summary);
@@ -219,13 +247,23 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 	r.workers = make_workers(plan, summary, threads);
 	if (!r.workers)
 		return GBM_ENOMEM;
+	if (summary && summary->fan) {
+		r.fan = gbm_fan_like(summary->fan);
+		if (!r.fan) {
+			free_workers(r.workers, threads);
+			return GBM_ENOMEM;
+		}
+	}
 	status = gbm_share_run(&share, &code);
 	for (unsigned i = 0; i < threads && status == GBM_OK; i++)
 		if (summary)
-			gbm_summary_merge(summary, r.workers[i].summary);
+			gbm_summary_take(summary, r.workers[i].summary);
 		else
 			gbm_stats_merge(stats,
 					&r.workers[i].summary->tally[0].stats);
+	if (status == GBM_OK && r.fan)
+		gbm_fan_merge(summary->fan, r.fan);
+	free(r.fan);
 	free_workers(r.workers, threads);
 	if (user_code)
 		*user_code = code;

@@ -52,8 +52,8 @@ struct gbm_summary *gbm_summary_make(unsigned collect, size_t n_functionals)
 
 struct gbm_summary *gbm_summary_like(const struct gbm_summary *summary)
 {
-	struct gbm_summary *s =
-		gbm_summary_make(summary->collect, summary->n_functionals);
+	struct gbm_summary *s = gbm_summary_make(
+		summary->collect & ~GBM_COLLECT_FAN, summary->n_functionals);
 
 	if (s && s->joint) {
 		memcpy(s->joint->center, summary->joint->center,
@@ -73,6 +73,7 @@ void gbm_summary_destroy(struct gbm_summary **summary)
 	for (size_t i = 0; i < s->n_functionals; i++)
 		gbm_sketch_destroy(&s->tally[i].sketch);
 	free(s->joint);
+	free(s->fan);
 	free(s);
 	*summary = NULL;
 }
@@ -121,11 +122,13 @@ int gbm_summary_covariance(const struct gbm_summary *s, size_t i, size_t j,
 	return GBM_OK;
 }
 
-int gbm_summary_merge(struct gbm_summary *into, const struct gbm_summary *from)
+struct gbm_sketch *gbm_summary_fan(struct gbm_summary *s, uint64_t step)
 {
-	if (!into || !from || into->collect != from->collect ||
-	    into->n_functionals != from->n_functionals)
-		return GBM_EINVAL;
+	return s && s->fan ? gbm_fan_at(s->fan, step) : NULL;
+}
+
+int gbm_summary_take(struct gbm_summary *into, const struct gbm_summary *from)
+{
 	/* First what may find that they are of different plans. */
 	if (into->joint && gbm_joint_merge(into->joint, from->joint))
 		return GBM_EINVAL;
@@ -138,9 +141,23 @@ int gbm_summary_merge(struct gbm_summary *into, const struct gbm_summary *from)
 	return GBM_OK;
 }
 
-/* ---- parts: all statistics, all sketches, the rest */
+int gbm_summary_merge(struct gbm_summary *into, const struct gbm_summary *from)
+{
+	if (!into || !from || into->collect != from->collect ||
+	    into->n_functionals != from->n_functionals)
+		return GBM_EINVAL;
+	if (into->fan && !gbm_fan_same(into->fan, from->fan))
+		return GBM_EINVAL;
+	if (gbm_summary_take(into, from))
+		return GBM_EINVAL;
+	if (into->fan)
+		gbm_fan_merge(into->fan, from->fan);
+	return GBM_OK;
+}
 
-enum kind { STATS, SKETCH, JOINT, NONE };
+/* ---- parts: all statistics, all sketches, moments, the fan's steps */
+
+enum kind { STATS, SKETCH, JOINT, FAN, NONE };
 
 /* What a part is, and of which functional. */
 static enum kind find(const struct gbm_summary *s, size_t *part)
@@ -153,7 +170,10 @@ static enum kind find(const struct gbm_summary *s, size_t *part)
 			return SKETCH;
 		*part -= s->n_functionals;
 	}
-	return s->joint && *part == 0 ? JOINT : NONE;
+	if (s->joint && *part == 0)
+		return JOINT;
+	*part -= s->joint != NULL;
+	return s->fan && gbm_fan_at(s->fan, *part + 1) ? FAN : NONE;
 }
 
 size_t gbm_summary_packed_size(const struct gbm_summary *s, size_t part)
@@ -165,6 +185,8 @@ size_t gbm_summary_packed_size(const struct gbm_summary *s, size_t part)
 		return gbm_sketch_packed_size(s->tally[part].sketch);
 	case JOINT:
 		return gbm_joint_packed_size(s->joint);
+	case FAN:
+		return gbm_sketch_packed_size(gbm_fan_at(s->fan, part + 1));
 	default:
 		return 0;
 	}
@@ -182,6 +204,9 @@ void gbm_summary_pack(const struct gbm_summary *s, size_t part, void *bytes)
 	case JOINT:
 		gbm_joint_pack(s->joint, bytes);
 		break;
+	case FAN:
+		gbm_sketch_pack(gbm_fan_at(s->fan, part + 1), bytes);
+		break;
 	default:
 		break;
 	}
@@ -197,6 +222,9 @@ int gbm_summary_unpack(struct gbm_summary *s, size_t part, const void *bytes,
 		return gbm_sketch_unpack(s->tally[part].sketch, bytes, n);
 	case JOINT:
 		return gbm_joint_unpack(s->joint, bytes, n);
+	case FAN:
+		return gbm_sketch_unpack(gbm_fan_at(s->fan, part + 1), bytes,
+					 n);
 	default:
 		return GBM_EFORMAT;
 	}

@@ -32,6 +32,8 @@ rows() {
 --strike 90,x | --strike '90,x'
 --payoff call,put --strike 1,2,3 | --payoff and --strike
 --payoff call,put --quiet | --quiet
+--fan= | --fan ''
+--fan x.csv --out x.npy | --out
 --quiet --moments | --quiet
 --moments=yes | --moments takes no value
 --threads 0 | --threads '0'

@@ -439,7 +439,7 @@ static void test_merge_failures(void)
 	gbm_stats_destroy(&stats);
 }
 
-#define EVERYTHING (GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS)
+#define EVERYTHING (GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS | GBM_COLLECT_FAN)
 
 static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
 					unsigned collect, int *status)
@@ -448,6 +448,7 @@ static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
 	struct gbm_model model = GBM_MODEL_INIT;
 	struct gbm_plan *plan;
 
+	model.steps = 3;
 	options.threads = 1;
 	options.collect = collect;
 	options.others = functional;

@@ -42,4 +42,12 @@ compare "quantiles, one thread" "${around[@]}" "$bin/gbm_sim" \
   --quantiles 0.01,0.5 --var 0.99
 compare "quantiles, two ranks" mpi 2 "$bin/gbm_sim" --threads 1 \
   --quantiles 0.01,0.5
+cat >"$tmp/fan" <<'EOF'
+#!/bin/sh
+rm -f "$0.csv"
+exec "$@" --fan "$0.csv"
+EOF
+chmod +x "$tmp/fan"
+compare "a fan, two threads" "${around[@]}" "$tmp/fan" "$bin/gbm_sim" \
+  --threads 2 --steps 2
 done_testing

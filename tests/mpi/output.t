@@ -136,6 +136,21 @@ ok "several payoffs are as each by itself, and correlate" \
 run mpi 2 "$sim" --payoff call,put --strike 90,95 --moments
 ok "text has all payoffs" holds "call, strike 90" "put 95" "skewness" \
   "correlation  call 90 and put 95"
+run "$sim" --steps 4 --fan "$tmp/fan.csv" --quantiles 0.05,0.5
+ok "a fan says where" holds "fan " "$tmp/fan.csv"
+ok "it has a line for each step, of log-normal prices" perl -F, -lane '
+  if ($. == 1) { die "$_\n" if $_ ne "time,0.05,0.5"; next }
+  die "$_\n" if @F != 3 || $F[0] != ($. - 2) / 4;
+  my $middle = 100 * exp(0.03 * $F[0]);
+  my $low = $middle * exp(-1.644853627 * 0.2 * sqrt($F[0]));
+  die "$_: $low, $middle\n"
+    if abs($F[1] / $low - 1) > 0.003 || abs($F[2] / $middle - 1) > 0.003;
+  END { die "$. lines\n" if $. != 6 }' "$tmp/fan.csv"
+run "$sim" --steps 4 --histogram "$tmp/h4.csv" --fan "$tmp/fan.csv"
+ok "where one file cannot be made, none is" \
+  eval 'refused 73 "--fan" && ! test -e "$tmp/h4.csv"'
+run "$sim" --steps 100000 --fan "$tmp/fan2.csv" --mem-cap 200M
+ok "a fan that needs too much memory" refused 71 "fewer steps"
 run "$sim" --histogram "$tmp/h.csv"
 ok "an existing file is left alone" refused 73 "$tmp/h.csv: File exists"
 run mpi 2 "$sim" --histogram "$tmp/none/h.csv"

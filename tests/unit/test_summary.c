@@ -167,6 +167,8 @@ START_TEST(partitions)
 		o.others = others;
 		o.n_others = 2;
 	}
+	if (_i % 3 == 2)
+		o.collect |= GBM_COLLECT_FAN;
 	o.threads = 1;
 	plan = plan_of(&f, n, &o);
 	all = run_of(plan, n);
@@ -330,6 +332,110 @@ START_TEST(covariances)
 }
 END_TEST
 
+/* At each step log S is normal; and the last step's prices are the terminal. */
+START_TEST(fans)
+{
+	static const double levels[] = { 0.01, 0.5, 0.95 };
+	struct gbm_functional f = builtin(GBM_TERMINAL);
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_summary *s;
+	struct gbm_plan *plan;
+
+	o.collect = GBM_COLLECT_FAN | GBM_COLLECT_SKETCH;
+	o.threads = 2;
+	plan = plan_of(&f, 400000, &o);
+	s = run_of(plan, 400000);
+	ck_assert_ptr_null(gbm_summary_fan(s, 0));
+	ck_assert_ptr_null(gbm_summary_fan(s, 4));
+	ck_assert_ptr_null(gbm_summary_fan(NULL, 1));
+	for (uint64_t t = 1; t <= 3; t++)
+		for (size_t i = 0; i < 3; i++) {
+			struct gbm_quantile q = GBM_QUANTILE_INIT;
+			double time = (double)t / 3, exact;
+
+			exact = 100 *
+				exp(0.03 * time +
+				    0.2 * sqrt(time) *
+					    gsl_cdf_ugaussian_Pinv(levels[i]));
+			ck_assert_int_eq(
+				gbm_sketch_quantile(gbm_summary_fan(s, t),
+						    levels[i], &q),
+				GBM_OK);
+			ck_assert_uint_eq(q.n, 400000);
+			ck_assert_msg(fabs(q.value - exact) < q.ci_hi - q.ci_lo,
+				      "step %d, level %g: %g, not %g", (int)t,
+				      levels[i], q.value, exact);
+			if (t == 3) {
+				struct gbm_quantile last = GBM_QUANTILE_INIT;
+
+				gbm_sketch_quantile(gbm_summary_sketch(s, 0),
+						    levels[i], &last);
+				ck_assert(last.value == q.value);
+			}
+		}
+	gbm_summary_destroy(&s);
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* Any spread of prices, and none. */
+START_TEST(odd_fans)
+{
+	static const double vols[] = { 0, 1e-6, 3, 40 };
+
+	for (size_t i = 0; i < sizeof(vols) / sizeof(*vols); i++) {
+		struct gbm_functional f = builtin(GBM_TERMINAL);
+		struct gbm_options o = GBM_OPTIONS_INIT;
+		struct gbm_model m = GBM_MODEL_INIT;
+		struct gbm_quantile q = GBM_QUANTILE_INIT;
+		struct gbm_summary *s;
+		struct gbm_plan *plan;
+		struct gbm_error err;
+
+		m.steps = 5;
+		m.vol = vols[i];
+		o.collect = GBM_COLLECT_FAN;
+		ck_assert_msg(gbm_plan_create(&plan, &m, &f, 5000, &o, &err) ==
+				      GBM_OK,
+			      "%s", err.text);
+		s = run_of(plan, 5000);
+		ck_assert_int_eq(
+			gbm_sketch_quantile(gbm_summary_fan(s, 5), 1, &q),
+			GBM_OK);
+		ck_assert_uint_eq(q.n, 5000);
+		ck_assert(q.value > 0 && q.lo <= q.value && q.value <= q.hi);
+		gbm_summary_destroy(&s);
+		gbm_plan_destroy(&plan);
+	}
+}
+END_TEST
+
+START_TEST(memory_of_fans)
+{
+	struct gbm_functional f = builtin(GBM_CALL);
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_model m = GBM_MODEL_INIT;
+	struct gbm_plan *plan;
+	struct gbm_error err;
+
+	o.collect = GBM_COLLECT_FAN;
+	o.threads = 2;
+	m.steps = 252;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
+			 GBM_OK);
+	gbm_plan_destroy(&plan);
+	/* Twice 252 steps of 64 KiB are 32 MiB. */
+	o.mem_cap = UINT64_C(31) << 20;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
+			 GBM_ENOMEM);
+	ck_assert(strstr(err.text, "fewer steps"));
+	o.mem_cap = 0;
+	m.steps = UINT64_C(1) << 40;
+	ck_assert_int_eq(gbm_plan_create(&plan, &m, &f, 10000, &o, &err),
+			 GBM_ENOMEM);
+}
+END_TEST
+
 /* Values whose mean dwarfs their spread; and by how much their block may lie.
  */
 static int shifted(const struct gbm_block *b, void *user, double *out)
@@ -476,7 +582,7 @@ START_TEST(parts)
 	struct gbm_plan *plan;
 	size_t n;
 
-	o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS;
+	o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS | GBM_COLLECT_FAN;
 	o.others = &f;
 	o.n_others = 1;
 	plan = plan_of(&f, 30000, &o);
@@ -493,7 +599,7 @@ START_TEST(parts)
 		gbm_summary_pack(t, part, b);
 		ck_assert_int_eq(gbm_summary_merge_packed(a, b, n), GBM_OK);
 		ck_assert_int_eq(gbm_summary_unpack(both, part, a, n), GBM_OK);
-		ck_assert_int_eq(gbm_summary_unpack(both, (part + 2) % 6, a, n),
+		ck_assert_int_eq(gbm_summary_unpack(both, (part + 3) % 8, a, n),
 				 GBM_EFORMAT);
 		ck_assert_int_eq(gbm_summary_unpack(both, 99, a, n),
 				 GBM_EFORMAT);
@@ -600,6 +706,9 @@ int main(void)
 	tcase_add_test(t, run_and_stream);
 	tcase_add_test(t, shapes);
 	tcase_add_test(t, covariances);
+	tcase_add_test(t, fans);
+	tcase_add_test(t, odd_fans);
+	tcase_add_test(t, memory_of_fans);
 	tcase_add_test(t, soundness);
 	tcase_add_test(t, shapes_that_are_none);
 	tcase_add_test(t, errors);

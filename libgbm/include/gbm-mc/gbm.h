@@ -175,6 +175,7 @@ typedef int gbm_progress_fn(void *user, uint64_t done, uint64_t total);
 /* What a plan's summary collects beside mean and variance; to be or'ed. */
 #define GBM_COLLECT_SKETCH  1u /* a sketch of each functional's values */
 #define GBM_COLLECT_MOMENTS 2u /* skewness, kurtosis, covariances */
+#define GBM_COLLECT_FAN	    4u /* a sketch of the prices at each step */
 
 /* Functionals of a plan, in all. */
 #define GBM_MAX_FUNCTIONALS 16

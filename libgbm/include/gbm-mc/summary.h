@@ -205,6 +205,16 @@ struct gbm_stats *gbm_summary_stats(struct gbm_summary *summary,
 struct gbm_sketch *gbm_summary_sketch(struct gbm_summary *summary,
 				      size_t functional);
 
+/*
+ * With GBM_COLLECT_FAN, a sketch of the prices S(step * horizon / steps), step
+ * from 1 to the model's steps; NULL for others.  It has as many powers of two
+ * as the model's prices spread over, and counts a negative value as such only:
+ * it is of another kind than gbm_sketch_create()'s.  Twice
+ * 8 KiB * steps * powers of two are part of the plan's need.  The paths are
+ * simulated once more for it, step by step.
+ */
+struct gbm_sketch *gbm_summary_fan(struct gbm_summary *summary, uint64_t step);
+
 /* What a functional's distribution looks like beside mean and variance. */
 struct gbm_shape {
 	size_t size;	 /* set by the caller: sizeof(struct gbm_shape) */
