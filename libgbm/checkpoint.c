@@ -395,9 +395,8 @@ int gbm_checkpoint_load(const char *file, const struct gbm_plan *plan,
 	}
 	if (asprintf(&old, "%s.old", file) < 0)
 		old = NULL;
-	loaded = gbm_summary_like(summary);
 	buffer = buffer_for(summary);
-	if (!old || !loaded || !buffer)
+	if (!old || !buffer || gbm_summary_create(&loaded, plan))
 		status = gbm_error_set(&why, GBM_ENOMEM, "%s",
 				       gbm_strerror(GBM_ENOMEM));
 	else

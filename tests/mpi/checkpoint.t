@@ -128,6 +128,22 @@ same "a run that has ended is extended" \
   "$("$sim" --paths 1e5 --payoff put --quiet --checkpoint "$point" --resume \
     2>/dev/null)" "$("$sim" --paths 1e5 --payoff put --quiet)"
 
+# A fan, and the histogram beside it.
+rm -f "$point"*
+drawn() {
+  rm -f "$tmp/fan.csv" "$tmp/bins.csv"
+  "$sim" --steps 20 --payoff put --fan "$tmp/fan.csv" \
+    --histogram "$tmp/bins.csv" "$@" >/dev/null 2>&1
+  cat "$tmp/fan.csv" "$tmp/bins.csv"
+}
+drawn --paths 2e5 --checkpoint "$point" >/dev/null
+same "so are a fan and a histogram" \
+  "$(drawn --paths 3e5 --checkpoint "$point" --resume | md5sum)" \
+  "$(drawn --paths 3e5 | md5sum)"
+ok "which are there" [ "$(wc -l <"$tmp/fan.csv")" -gt 20 ]
+rm -f "$point"*
+"$sim" --paths 1e4 --payoff put --checkpoint "$point" >/dev/null 2>&1
+
 # Refusals.
 "$sim" --paths 1e5 --payoff put --checkpoint "$point" >/dev/null 2>"$tmp/err"
 same "what is there is not overwritten" $? 73

@@ -51,7 +51,7 @@ static struct gbm_plan *plan_of(uint64_t n, unsigned threads)
 	others[0].payoff = GBM_ASIAN_PUT;
 	m.steps = 3;
 	o.threads = threads;
-	o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS;
+	o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS | GBM_COLLECT_FAN;
 	o.others = others;
 	o.n_others = 1;
 	ck_assert_msg(!gbm_plan_create(&plan, &m, &f, n, &o, &err), "%s",
@@ -249,7 +249,8 @@ START_TEST(other_runs_are_named)
 		double x = 0.11;
 
 		m.steps = 3;
-		o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS;
+		o.collect = GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS |
+			    GBM_COLLECT_FAN;
 		o.others = &second;
 		o.n_others = 1;
 		if (i < 6) {
