@@ -530,6 +530,8 @@ INSTALLED = \
 	$(call files,0644,$(LIB_PCS),$(pkgconfigdir)) \
 	$(call files,0755,$(GBM_SIM:$(B)/bin/%=$(B)/installed/%),$(bindir)) \
 	$(call files,0755,$(PLUGIN),$(slurm_plugindir)) \
+	$(call files,0755,tools/gbm-node-check,$(sbindir)) \
+	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
 	$(call tree,0644,examples slurm-config,$(docdir)) \
 	$(foreach s,1 2 3 4 5 6 7 8,\

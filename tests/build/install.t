@@ -15,6 +15,7 @@ libdir=$(make_value libdir)
 includedir=$(make_value includedir)
 pkgconfigdir=$(make_value pkgconfigdir)
 bindir=$(make_value bindir)
+sbindir=$(make_value sbindir)
 cc=$(make_value CC)
 mpicc=$(make_value MPICC)
 plugindir=$(make_value slurm_plugindir)
@@ -150,6 +151,12 @@ if [ -e "$GBM_BUILD/plugin/spank_gbm.so" ]; then
 else
   skip "the plugin" "it was not built"
 fi
+
+ok "gbm-node-check and its other name are there" is_installed \
+  "$sbindir"/gbm-node-{check,health}
+ok "it runs" "$dest$sbindir/gbm-node-check" --help
+ok "the other name is Slurm's check" eval \
+  '"$dest$sbindir/gbm-node-health" --self-test 2>&1 | grep "takes too long"'
 
 ok "make uninstall" run_make uninstall DESTDIR="$dest"
 ok "it leaves Mesa's files and no other" eval 'diff "$tmp/before" <(listing)'
