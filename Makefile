@@ -108,6 +108,9 @@ ISA_CFLAGS_neon := -O3
 # Only on x86 gcc does not put instructions in order before it chooses registers.
 # Where there are 32 of them it pays: a row's chains then run side by side.
 ISA_GCC_CFLAGS_avx512 := -fschedule-insns -fsched-pressure
+# The order that it makes for that core took 3 to 6 % less time on Zen 4 than the
+# one for all; with AVX-512 it took 4 % more.
+ISA_GCC_CFLAGS_avx2 := -mtune=znver3
 isa_cflags = $(ISA_CFLAGS_$(1)) \
 	$(if $(findstring clang,$(CC)),,$(ISA_GCC_CFLAGS_$(1)))
 ISAS_x86_64 := avx2 avx512
