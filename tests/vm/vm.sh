@@ -72,7 +72,8 @@ pack() {
     printf '%q ' "$@"
     echo ')'
   } >"$dir/job" &&
-    tar -cf "$file" -C "$top" examples slurm-config tests -C "$dir" job &&
+    tar -cf "$file" -C "$top" examples slurm-config tests tools \
+        -C "$dir" job &&
     tar -rf "$file" --transform='flags=r;s,^,build/,' -C "$build" \
       --exclude='*.[ado]' "${parts[@]}"
 }
