@@ -36,7 +36,7 @@ mb() {
 
 # run COMMAND...: for two minutes at most.
 run() {
-  timeout $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null
+  timeout -k 10 $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null
   status=$?
   out=$(<"$work/.out")
   err=$(<"$work/.err")

@@ -192,7 +192,7 @@ swap_file=memory.stat
 # jobs had.
 watched() {
   local now most=0 pid
-  timeout $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null &
+  timeout -k 10 $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null &
   pid=$!
   while kill -0 $pid 2>/dev/null; do
     now=$(awk '$1 == "total_swap" { bytes = $2 } NF == 1 { bytes = $1 }

@@ -24,7 +24,7 @@ why=$(swapon "$file" 2>&1) || skip_all "no swap can be had here: $why"
 # job was seen to use.
 run_watched() {
   local now most=0 watched
-  timeout $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null &
+  timeout -k 10 $((120 * slow)) "$@" >"$work/.out" 2>"$work/.err" </dev/null &
   watched=$!
   while kill -0 $watched 2>/dev/null; do
     now=$(swap_used)
