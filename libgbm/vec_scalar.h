@@ -11,6 +11,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define VL 1
 
@@ -26,8 +29,22 @@ static inline vd vd_add(vd a, vd b) { return a + b; }
 static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
 static inline vd vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
+
+#ifdef __SSE2__
+/* a < b ? a : b, likewise below, of which a compiler may make a branch. */
+static inline vd vd_min(vd a, vd b)
+{
+	return _mm_cvtsd_f64(_mm_min_sd(_mm_set_sd(a), _mm_set_sd(b)));
+}
+
+static inline vd vd_max(vd a, vd b)
+{
+	return _mm_cvtsd_f64(_mm_max_sd(_mm_set_sd(a), _mm_set_sd(b)));
+}
+#else
 static inline vd vd_min(vd a, vd b) { return a < b ? a : b; }
 static inline vd vd_max(vd a, vd b) { return a > b ? a : b; }
+#endif
 
 static inline vm vd_sign(vd a)
 {
