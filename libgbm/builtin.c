@@ -41,9 +41,7 @@ void gbm_builtin_run(const struct gbm_plan *plan,
 {
 	const struct gbm_kernel *kernel = plan->kernel;
 	double scale = is_call(f) ? plan->discount : -plan->discount;
-	struct builtin b = {
-		plan, f, take, user, n, f->payoff == GBM_TERMINAL
-	};
+	struct builtin b = { plan, f, take, user, n, !is_asian(f) };
 	const struct gbm_take blocks = { take_block, &b,
 					 scale * plan->dynamics.spot,
 					 -scale * f->strike };
@@ -52,13 +50,9 @@ void gbm_builtin_run(const struct gbm_plan *plan,
 	first /= GBM_GROUP_PATHS;
 	if (is_asian(f)) {
 		kernel->average(&plan->dynamics, first, groups, NULL, &blocks);
-		return;
+	} else if (f->payoff == GBM_TERMINAL ||
+		   !kernel->value(&plan->dynamics, first, groups, &blocks)) {
+		b.is_paid = f->payoff == GBM_TERMINAL;
+		kernel->terminal(&plan->dynamics, first, groups, NULL, &blocks);
 	}
-	if (!b.is_paid) {
-		b.is_paid = 1;
-		if (kernel->value(&plan->dynamics, first, groups, &blocks))
-			return;
-		b.is_paid = 0;
-	}
-	kernel->terminal(&plan->dynamics, first, groups, NULL, &blocks);
 }
