@@ -398,38 +398,34 @@ static bool take_strikes(struct cli *cli, size_t at, const char *text)
 	return cli_payoffs("call", text, &trial);
 }
 
+/* One of the names of an enumeration, which has int's size. */
+static bool take_word(struct cli *cli, size_t at, const char *text,
+		      const char *const *words, size_t n)
+{
+	size_t i;
+	int value;
+
+	if (!find(text, words, n, &i))
+		return false;
+	value = (int)i;
+	memcpy(setting(cli, at), &value, sizeof(value));
+	return true;
+}
+
 static bool take_progress(struct cli *cli, size_t at, const char *text)
 {
-	enum cli_progress *progress = setting(cli, at);
-	size_t i;
-
-	if (!find(text, progresses, ARRAY_SIZE(progresses), &i))
-		return false;
-	*progress = (enum cli_progress)i;
-	return true;
+	return take_word(cli, at, text, progresses, ARRAY_SIZE(progresses));
 }
 
 static bool take_save(struct cli *cli, size_t at, const char *text)
 {
-	enum gbm_save *save = setting(cli, at);
-	size_t i;
-
-	if (!find(text, saves, ARRAY_SIZE(saves), &i))
-		return false;
-	*save = (enum gbm_save)i;
 	cli->save_given = true;
-	return true;
+	return take_word(cli, at, text, saves, ARRAY_SIZE(saves));
 }
 
 static bool take_dtype(struct cli *cli, size_t at, const char *text)
 {
-	enum gbm_dtype *dtype = setting(cli, at);
-	size_t i;
-
-	if (!find(text, dtypes, ARRAY_SIZE(dtypes), &i))
-		return false;
-	*dtype = (enum gbm_dtype)i;
-	return true;
+	return take_word(cli, at, text, dtypes, ARRAY_SIZE(dtypes));
 }
 
 static bool take_file(struct cli *cli, size_t at, const char *text)
@@ -600,6 +596,9 @@ static bool take(struct cli *cli, const struct option_spec *spec,
 }
 
 _Static_assert(sizeof(enum cli_action) == sizeof(int), "see take()");
+_Static_assert(sizeof(enum cli_progress) == sizeof(int), "see take_word()");
+_Static_assert(sizeof(enum gbm_save) == sizeof(int), "see take_word()");
+_Static_assert(sizeof(enum gbm_dtype) == sizeof(int), "see take_word()");
 _Static_assert(sizeof(enum cli_output) == sizeof(int), "see take()");
 
 /* What getopt_long() refused: code is ':' or '?'. */

@@ -283,28 +283,6 @@ static void print_plan(const struct world *world, const struct cli *cli,
 
 /* ---- the run */
 
-static int exit_code(int status)
-{
-	switch (status) {
-	case GBM_OK:
-		return EX_OK;
-	case GBM_EINVAL:
-	case GBM_EISA:
-		return EX_USAGE;
-	case GBM_ENOMEM:
-		return EX_OSERR;
-	case GBM_ECREATE:
-		return EX_CANTCREAT;
-	case GBM_EIO:
-		return EX_IOERR;
-	case GBM_EDAMAGED:
-	case GBM_EFORMAT:
-		return EX_DATAERR;
-	default:
-		return EX_SOFTWARE;
-	}
-}
-
 static int give_up(const struct world *world, int status,
 		   const struct gbm_error *err)
 {

@@ -77,18 +77,7 @@ static int begin(const struct world *world, const struct cli *cli,
 	if (status == GBM_OK && *done)
 		complain(world, "%s: goes on after %" PRIu64 " paths",
 			 cli->checkpoint, *done);
-	switch (status) {
-	case GBM_OK:
-		return EX_OK;
-	case GBM_ECREATE:
-		return EX_CANTCREAT;
-	case GBM_EDAMAGED:
-		return EX_DATAERR;
-	case GBM_ENOMEM:
-		return EX_OSERR;
-	default:
-		return EX_IOERR;
-	}
+	return exit_code(status);
 }
 
 /*
@@ -115,10 +104,7 @@ static int gather(const struct world *world, const struct cli *cli,
 	if (status != GBM_OK)
 		complain(world, "%s",
 			 err.text[0] ? err.text : gbm_strerror(status));
-	return status == GBM_OK	      ? EX_OK
-	       : status == GBM_ENOMEM ? EX_OSERR
-	       : status == GBM_EIO    ? EX_IOERR
-				      : EX_SOFTWARE;
+	return exit_code(status);
 }
 
 /* The next round's paths, after one of n in so many seconds. */
@@ -187,7 +173,7 @@ int run_rounds(const struct world *world, const struct cli *cli,
 		if (status != GBM_OK) {
 			complain(world, "the run failed: %s",
 				 gbm_strerror(status));
-			code = status == GBM_ENOMEM ? EX_OSERR : EX_SOFTWARE;
+			code = exit_code(status);
 			break;
 		}
 		done += n;

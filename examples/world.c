@@ -30,6 +30,28 @@ void complain(const struct world *world, const char *format, ...)
 	fprintf(stderr, "gbm_sim: %s\n", line);
 }
 
+int exit_code(int status)
+{
+	switch (status) {
+	case GBM_OK:
+		return EX_OK;
+	case GBM_EINVAL:
+	case GBM_EISA:
+		return EX_USAGE;
+	case GBM_ENOMEM:
+		return EX_OSERR;
+	case GBM_ECREATE:
+		return EX_CANTCREAT;
+	case GBM_EIO:
+		return EX_IOERR;
+	case GBM_EDAMAGED:
+	case GBM_EFORMAT:
+		return EX_DATAERR;
+	default:
+		return EX_SOFTWARE;
+	}
+}
+
 /* The first of these variables that is set to a number; otherwise -1. */
 static long first_number(const char *const *names)
 {

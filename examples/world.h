@@ -27,6 +27,9 @@ struct world {
 void complain(const struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The status of sysexits.h for one of the library's. */
+int exit_code(int status);
+
 /* Begins; *world was that of one task.  Returns a status of sysexits.h. */
 int start(struct world *world);
 
