@@ -228,6 +228,8 @@ else
 fi
 leave 250 swap_default=none swap_max=none
 settle
+# Some pages of dead processes stay in swap until the kernel wants their room.
+swapoff "$swap" && swapon "$swap"
 watched srun "${on_node01[@]}" --mem=1500M hog 350
 ok "nor with swap_max=none" [ $status -ne 0 ]
 unlike "with nothing wrong, either" "$err" plugstack
