@@ -64,6 +64,7 @@ static inline vu vu_set1(uint64_t a)
 	return _mm256_set1_epi64x((long long)a);
 }
 
+static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return _mm256_add_epi64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
 static inline vu vu_or(vu a, vu b) { return _mm256_or_si256(a, b); }

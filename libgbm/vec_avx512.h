@@ -53,6 +53,13 @@ static inline vu vu_set1(uint64_t a)
 	return _mm512_set1_epi64((long long)a);
 }
 
+/* The same, in a register: gcc would load a constant for each use. */
+static inline vu vu_keep(vu a)
+{
+	__asm__ volatile("" : "+v"(a));
+	return a;
+}
+
 static inline vu vu_add(vu a, vu b) { return _mm512_add_epi64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return _mm512_xor_si512(a, b); }
 static inline vu vu_or(vu a, vu b) { return _mm512_or_si512(a, b); }

@@ -57,6 +57,7 @@ static inline uint64_t vm_bits8(const vm *m)
 static inline vu vu_load(const uint64_t *p) { return vld1q_u64(p); }
 static inline void vu_store(uint64_t *p, vu a) { vst1q_u64(p, a); }
 static inline vu vu_set1(uint64_t a) { return vdupq_n_u64(a); }
+static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return vaddq_u64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return veorq_u64(a, b); }
 static inline vu vu_or(vu a, vu b) { return vorrq_u64(a, b); }

@@ -67,6 +67,8 @@ static inline uint64_t vm_bits8(const vm *m)
 static inline vu vu_load(const uint64_t *p) { return *p; }
 static inline void vu_store(uint64_t *p, vu a) { *p = a; }
 static inline vu vu_set1(uint64_t a) { return a; }
+/* The same, not to be loaded again for each use. */
+static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return a + b; }
 static inline vu vu_xor(vu a, vu b) { return a ^ b; }
 static inline vu vu_or(vu a, vu b) { return a | b; }
