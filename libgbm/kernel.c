@@ -46,9 +46,10 @@
 /*
  * Threefry2x64-20 (Salmon et al., SC11) of SEED_LANES counters (p0[i], p1[i]),
  * in place: its rotations, and a word of the key after every four rounds.
+ * early[i] is the second word as it was after 12 of them.
  */
-static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
-			      uint64_t k1)
+static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t *early,
+			      uint64_t k0, uint64_t k1)
 {
 	const uint64_t ks[3] = { k0, k1, k0 ^ k1 ^ GBM_THREEFRY_PARITY };
 
@@ -73,6 +74,8 @@ static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
 			for (size_t v = 0; v < SEED_VECS; v++) {
 				x0[v] = vu_add(x0[v], add0);
 				x1[v] = vu_add(x1[v], add1);
+				if (j == 3)
+					vu_store(early + i + v * VL, x1[v]);
 			}
 		}
 		for (size_t v = 0; v < SEED_VECS; v++) {
@@ -85,10 +88,11 @@ static inline void threefry_n(uint64_t *p0, uint64_t *p1, uint64_t k0,
 static void threefry(uint64_t *x0, uint64_t *x1, uint64_t k0, uint64_t k1)
 {
 	uint64_t p0[SEED_LANES] = { 0 }, p1[SEED_LANES] = { 0 };
+	uint64_t early[SEED_LANES];
 
 	memcpy(p0, x0, GBM_LANES * sizeof(*x0));
 	memcpy(p1, x1, GBM_LANES * sizeof(*x1));
-	threefry_n(p0, p1, k0, k1);
+	threefry_n(p0, p1, early, k0, k1);
 	memcpy(x0, p0, GBM_LANES * sizeof(*x0));
 	memcpy(x1, p1, GBM_LANES * sizeof(*x1));
 }
@@ -101,14 +105,11 @@ struct seeds {
 static void seed_groups(struct seeds *s, uint64_t seed,
 			enum gbm_purpose purpose, uint64_t index)
 {
-	uint64_t unused[SEED_LANES];
-
 	for (unsigned i = 0; i < SEED_LANES; i++) {
-		s->a[i] = s->c[i] = index + i / GBM_LANES;
-		s->b[i] = unused[i] = gbm_counter1(purpose, i % GBM_LANES);
+		s->a[i] = index + i / GBM_LANES;
+		s->b[i] = gbm_counter1(purpose, i % GBM_LANES);
 	}
-	threefry_n(s->a, s->b, seed, GBM_KEY_AB);
-	threefry_n(s->c, unused, seed, GBM_KEY_C);
+	threefry_n(s->a, s->b, s->c, seed, GBM_KEY);
 }
 
 static void seed_lanes(struct gbm_lanes *lanes, uint64_t seed,

@@ -7,7 +7,7 @@
  * (seed, purpose, index, lane):
  *
  *	(a, b) = Threefry2x64-20 of (index, purpose | lane) under key (seed, 1)
- *	     c = the first word of the same under key (seed, 2)
+ *	     c = the second word on the way there, after 12 rounds
  *	counter = 1
  *
  * For one seed (a, b) is a bijection of (index, purpose | lane).  SFC64's step
@@ -28,9 +28,8 @@ enum gbm_purpose {
 	GBM_PURPOSE_USER = 1   /* index: stream of gbm_rng_init() */
 };
 
-/* Threefry's second key words: which words of the state they make. */
-#define GBM_KEY_AB 1
-#define GBM_KEY_C  2
+/* Threefry's second key word; the first is the seed. */
+#define GBM_KEY 1
 
 static inline uint64_t gbm_counter1(enum gbm_purpose purpose, unsigned lane)
 {

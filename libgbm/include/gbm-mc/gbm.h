@@ -44,7 +44,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* Raised whenever any bit of any result may differ from the last release. */
-#define GBM_STREAM_VERSION 1
+#define GBM_STREAM_VERSION 2
 
 /*
  * Paths are simulated in blocks of this many, aligned to multiples of it:
