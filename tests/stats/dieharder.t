@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/tap.sh
 
-read -ra orders <<<"${ORDERS:-single paths starts seeds}"
+read -ra orders <<<"${ORDERS:-single paths starts seeds thirds}"
 results=$GBM_BUILD/tests/stats
 export battery=$results/battery
 

@@ -73,11 +73,20 @@ static void seeds_next(uint64_t *w)
 		kernel->words(lanes + k, w + k * GBM_LANES, 1);
 }
 
+static void thirds_next(uint64_t *w)
+{
+	for (size_t i = 0; i < ORDER_WORDS; i += GBM_LANES) {
+		seed_lanes(lanes, first_seed, next_group++);
+		memcpy(w + i, lanes->c, sizeof(lanes->c));
+	}
+}
+
 static const struct order orders[] = {
 	{ "single", single_start, single_next },
 	{ "paths", paths_start, paths_next },
 	{ "starts", starts_start, starts_next },
 	{ "seeds", seeds_start, seeds_next },
+	{ "thirds", starts_start, thirds_next },
 };
 
 const struct order *order_find(const char *name)

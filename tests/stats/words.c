@@ -3,13 +3,15 @@
  * Raw words of the paths' streams on stdout, 64 bits little-endian, for as long
  * as somebody reads them, for batteries that read a pipe:
  *
- *	words single|paths|starts|seeds SEED [PART]
+ *	words single|paths|starts|seeds|thirds SEED [PART]
  *
  * single	one stream
  * paths	4096 neighbouring paths by turns, a word each
  * starts	the first 32 words of 8 streams, then of the next 8, ...: what
  *		paths of one step use
  * seeds	the same 8 streams of 4096 neighbouring seeds by turns
+ * thirds	the third word of the state that a stream begins with, of one
+ *		stream after the other
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,8 @@ int main(int argc, char **argv)
 	static uint64_t w[ORDER_WORDS];
 
 	if (!order || argc > 4) {
-		fprintf(stderr, "usage: words single|paths|starts|seeds SEED "
+		fprintf(stderr, "usage: words "
+				"single|paths|starts|seeds|thirds SEED "
 				"[PART]\n");
 		return EXIT_FAILURE;
 	}
