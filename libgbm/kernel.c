@@ -830,9 +830,9 @@ static void moments(const double *v, size_t n, struct gbm_moments *m)
 	lo[0] = lo[1] = hi[0] = hi[1] = vd_set1(v[0]);
 	for (size_t i = 0; i < full; i += GBM_SUM_LANES)
 		for (size_t j = 0; j < SUM_VECS; j++) {
-			vd x = vd_load(v + i + j * VL);
+			vd x = vd_keep(vd_load(v + i + j * VL));
 
-			s[j] = vd_add(s[j], x);
+			s[j] = vd_add_by_product(s[j], x);
 			lo[j % 2] = vd_min(lo[j % 2], x);
 			hi[j % 2] = vd_max(hi[j % 2], x);
 		}

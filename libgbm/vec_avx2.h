@@ -21,10 +21,23 @@ static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
 static inline void vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
 static inline vd vd_set1(double a) { return _mm256_set1_pd(a); }
 static inline double vd_first(vd a) { return _mm256_cvtsd_f64(a); }
+
+static inline vd vd_keep(vd a)
+{
+	__asm__("" : "+x"(a));
+	return a;
+}
+
+static inline vu vu_keep(vu a) { return a; }
+
 static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
 static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vd vd_add_by_product(vd a, vd b)
+{
+	return _mm256_fmadd_pd(b, _mm256_set1_pd(1), a);
+}
 static inline vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 
@@ -64,7 +77,6 @@ static inline vu vu_set1(uint64_t a)
 	return _mm256_set1_epi64x((long long)a);
 }
 
-static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return _mm256_add_epi64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
 static inline vu vu_or(vu a, vu b) { return _mm256_or_si256(a, b); }

@@ -21,10 +21,24 @@ static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
 static inline void vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
 static inline vd vd_set1(double a) { return _mm512_set1_pd(a); }
 static inline double vd_first(vd a) { return _mm512_cvtsd_f64(a); }
+
+static inline vd vd_keep(vd a) { return a; }
+
+/* Volatile, or gcc would keep the constant on the stack. */
+static inline vu vu_keep(vu a)
+{
+	__asm__ volatile("" : "+v"(a));
+	return a;
+}
+
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vd vd_add_by_product(vd a, vd b)
+{
+	return _mm512_fmadd_pd(b, _mm512_set1_pd(1), a);
+}
 static inline vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
 static inline vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 
@@ -51,13 +65,6 @@ static inline void vu_store(uint64_t *p, vu a) { _mm512_storeu_si512(p, a); }
 static inline vu vu_set1(uint64_t a)
 {
 	return _mm512_set1_epi64((long long)a);
-}
-
-/* The same, in a register: gcc would load a constant for each use. */
-static inline vu vu_keep(vu a)
-{
-	__asm__ volatile("" : "+v"(a));
-	return a;
 }
 
 static inline vu vu_add(vu a, vu b) { return _mm512_add_epi64(a, b); }

@@ -17,9 +17,12 @@ static inline vd vd_load(const double *p) { return vld1q_f64(p); }
 static inline void vd_store(double *p, vd a) { vst1q_f64(p, a); }
 static inline vd vd_set1(double a) { return vdupq_n_f64(a); }
 static inline double vd_first(vd a) { return vgetq_lane_f64(a, 0); }
+static inline vd vd_keep(vd a) { return a; }
+static inline vu vu_keep(vu a) { return a; }
 static inline vd vd_add(vd a, vd b) { return vaddq_f64(a, b); }
 static inline vd vd_sub(vd a, vd b) { return vsubq_f64(a, b); }
 static inline vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
+static inline vd vd_add_by_product(vd a, vd b) { return vd_add(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
 static inline vd vd_min(vd a, vd b) { return vminq_f64(a, b); }
 static inline vd vd_max(vd a, vd b) { return vmaxq_f64(a, b); }
@@ -57,7 +60,6 @@ static inline uint64_t vm_bits8(const vm *m)
 static inline vu vu_load(const uint64_t *p) { return vld1q_u64(p); }
 static inline void vu_store(uint64_t *p, vu a) { vst1q_u64(p, a); }
 static inline vu vu_set1(uint64_t a) { return vdupq_n_u64(a); }
-static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return vaddq_u64(a, b); }
 static inline vu vu_xor(vu a, vu b) { return veorq_u64(a, b); }
 static inline vu vu_or(vu a, vu b) { return vorrq_u64(a, b); }

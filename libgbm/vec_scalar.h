@@ -25,9 +25,14 @@ static inline vd vd_load(const double *p) { return *p; }
 static inline void vd_store(double *p, vd a) { *p = a; }
 static inline vd vd_set1(double a) { return a; }
 static inline double vd_first(vd a) { return a; }
+/* The same, in a register, where the compiler would load it for each use. */
+static inline vd vd_keep(vd a) { return a; }
+static inline vu vu_keep(vu a) { return a; }
 static inline vd vd_add(vd a, vd b) { return a + b; }
 static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
+/* a + b where cores have pipes for products to spare and none for sums. */
+static inline vd vd_add_by_product(vd a, vd b) { return vd_add(a, b); }
 static inline vd vd_fma(vd a, vd b, vd c) { return fma(a, b, c); }
 
 #ifdef __SSE2__
@@ -67,8 +72,6 @@ static inline uint64_t vm_bits8(const vm *m)
 static inline vu vu_load(const uint64_t *p) { return *p; }
 static inline void vu_store(uint64_t *p, vu a) { *p = a; }
 static inline vu vu_set1(uint64_t a) { return a; }
-/* The same, not to be loaded again for each use. */
-static inline vu vu_keep(vu a) { return a; }
 static inline vu vu_add(vu a, vu b) { return a + b; }
 static inline vu vu_xor(vu a, vu b) { return a ^ b; }
 static inline vu vu_or(vu a, vu b) { return a | b; }
