@@ -176,11 +176,17 @@ run env SLURM_CONF="$work/slurm.conf" salloc -n1 --gbm-mem-cap=128M \
 is "salloc without an interactive step: its steps are below the cap" \
   "$(anywhere "$out")" "master
 $(capped 128 128)"
-# salloc starts the shell of the account, which needs a terminal.
-# shellcheck disable=SC2016 # for that shell
-printf 'echo "it is on $(hostname)"\nexit\n' >"$work/typed"
-run env SLURM_CONF="$work/slurm.conf" sh -c "script -qec \
-  'salloc -Q -n1 --gbm-mem-cap=128M' /dev/null <'$work/typed'"
+# salloc starts the shell of the account, which needs a terminal. A bash that is
+# faster than salloc in asking for it stops, and nobody wakes it.
+cat >"$work/type" <<'EOF'
+#!/bin/sh
+while sleep 1; do
+  pkill -CONT -P "$(pgrep -d , -x salloc)"
+  echo 'echo "it is on $(hostname)"; exit'
+done | script -qec 'salloc -Q -n1 --gbm-mem-cap=128M' /dev/null
+EOF
+chmod +x "$work/type"
+run env SLURM_CONF="$work/slurm.conf" "$work/type"
 is "salloc with its shell comes to an end" $status 0
 like "and the shell is where it was typed, outside of all caps" "$out" \
   'it is on master'
