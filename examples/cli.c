@@ -496,6 +496,9 @@ static const struct option_spec specs[] = {
 	{ "fan", "FILE", "a new file's name, such as fan.csv",
 	  "percentiles of the price at each step, into a new file", take_file,
 	  AT(fan), 0 },
+	{ "convergence", "FILE", "a new file's name, such as c.csv",
+	  "the estimate after 1024 paths and more, into a new file", take_file,
+	  AT(convergence), 0 },
 	{ "moments", NULL, NULL,
 	  "skewness, kurtosis, and how several payoffs correlate",
 	  FLAG(moments, true) },
@@ -652,7 +655,8 @@ static const char *first_given(const bool *given, const char *const *names)
 	"spot", "rate", "dividend", "drift", "vol", "horizon", "steps",        \
 		"paths", "seed"
 
-#define SUMMARY "quantiles", "var", "cost", "histogram", "fan", "moments"
+#define SUMMARY                                                                \
+	"quantiles", "var", "cost", "histogram", "fan", "moments", "convergence"
 
 static bool exclude(char *error, const char *option, const char *other,
 		    const char *why)
@@ -744,8 +748,8 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 			 more);
 		return false;
 	}
-	more = first_given(given,
-			   NAMES("out", "verify", "replay", "dry-run"));
+	more = first_given(given, NAMES("out", "verify", "replay", "dry-run",
+					"convergence"));
 	if (more && cli->checkpoint)
 		return exclude(error, "checkpoint", more,
 			       "keeps the state of an estimate");

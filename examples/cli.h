@@ -67,6 +67,7 @@ struct cli {
 	double checkpoint_every; /* seconds */
 	int resume;		 /* a bool */
 	const char *fan; /* a file, of argv; NULL: none */
+	const char *convergence; /* likewise */
 };
 
 /* Holds any message of cli_parse(), NUL included. */

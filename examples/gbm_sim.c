@@ -28,6 +28,7 @@
 #include <gbm-mc/gbm.h>
 
 #include "cli.h"
+#include "convergence.h"
 #include "progress.h"
 #include "rounds.h"
 #include "samples.h"
@@ -292,7 +293,7 @@ static int give_up(const struct world *world, int status,
 
 static int simulate(const struct world *world, const struct cli *cli,
 		    const struct gbm_plan *plan, struct progress *progress,
-		    struct report *report)
+		    FILE *convergence, struct report *report)
 {
 	struct gbm_error err = { 0 };
 	int status = GBM_OK, code = EX_OK;
@@ -303,6 +304,10 @@ static int simulate(const struct world *world, const struct cli *cli,
 	if (cli->checkpoint)
 		code = run_rounds(world, cli, plan, progress, report->summary,
 				  &report->result, &report->start);
+	else if (cli->convergence)
+		status = run_convergence(world, cli, plan, progress,
+					 report->summary, &report->result,
+					 convergence);
 	else
 		status = run_plan(world, cli, plan, report->summary,
 				  &report->result, &err);
@@ -373,7 +378,8 @@ static int prepare(const struct world *world, const struct cli *cli,
 	char error[CLI_ERROR_SIZE];
 	int status = GBM_OK;
 
-	if (cli->options.collect || cli->options.n_others || cli->checkpoint)
+	if (cli->options.collect || cli->options.n_others || cli->checkpoint ||
+	    cli->convergence)
 		status = gbm_summary_create(summary, plan);
 	if (worst(world, status) != GBM_OK) {
 		complain(world, "a rank had no memory for what is collected: "
@@ -394,12 +400,13 @@ static int run_and_tell(const struct world *world, const struct cli *cli,
 			const struct gbm_plan *plan, struct progress *progress,
 			struct report *report)
 {
-	struct summary_files files = { NULL, NULL };
+	struct summary_files files = { NULL, NULL, NULL };
 	char error[CLI_ERROR_SIZE];
 	int code = prepare(world, cli, plan, &files, &report->summary);
 
 	if (code == EX_OK)
-		code = simulate(world, cli, plan, progress, report);
+		code = simulate(world, cli, plan, progress, files.convergence,
+				report);
 	if (code == EX_OK && world->rank == 0 &&
 	    !summary_write(cli, &files, report->summary, error)) {
 		complain(world, "%s", error);

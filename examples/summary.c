@@ -59,12 +59,14 @@ static bool open_new(const char *option, const char *name, FILE **file,
 bool summary_open(const struct cli *cli, struct summary_files *files,
 		  char error[CLI_ERROR_SIZE])
 {
-	*files = (struct summary_files){ NULL, NULL };
+	*files = (struct summary_files){ NULL, NULL, NULL };
 	if (cli->histogram.file[0] &&
 	    !open_new("--histogram", cli->histogram.file, &files->histogram,
 		      error))
 		return false;
-	if (cli->fan && !open_new("--fan", cli->fan, &files->fan, error)) {
+	if ((cli->fan && !open_new("--fan", cli->fan, &files->fan, error)) ||
+	    (cli->convergence && !open_new("--convergence", cli->convergence,
+					   &files->convergence, error))) {
 		summary_discard(cli, files);
 		return false;
 	}
@@ -81,7 +83,11 @@ void summary_discard(const struct cli *cli, struct summary_files *files)
 		fclose(files->fan);
 		unlink(cli->fan);
 	}
-	*files = (struct summary_files){ NULL, NULL };
+	if (files->convergence) {
+		fclose(files->convergence);
+		unlink(cli->convergence);
+	}
+	*files = (struct summary_files){ NULL, NULL, NULL };
 }
 
 static bool close_written(const char *option, const char *name, FILE *file,
@@ -167,21 +173,28 @@ static bool write_fan(const struct cli *cli, struct gbm_summary *summary,
 bool summary_write(const struct cli *cli, struct summary_files *files,
 		   struct gbm_summary *summary, char error[CLI_ERROR_SIZE])
 {
-	FILE *histogram = files->histogram, *fan = files->fan;
+	const struct summary_files f = *files;
 	bool good = true;
 
-	files->histogram = NULL;
-	if (histogram)
+	if (f.histogram) {
+		files->histogram = NULL;
 		good = close_written(
-			"--histogram", cli->histogram.file, histogram,
+			"--histogram", cli->histogram.file, f.histogram,
 			write_histogram(cli, gbm_summary_sketch(summary, 0),
-					histogram),
+					f.histogram),
 			error);
-	if (!good || !fan)
-		return good;
-	files->fan = NULL;
-	return close_written("--fan", cli->fan, fan,
-			     write_fan(cli, summary, fan), error);
+	}
+	if (good && f.fan) {
+		files->fan = NULL;
+		good = close_written("--fan", cli->fan, f.fan,
+				     write_fan(cli, summary, f.fan), error);
+	}
+	if (good && f.convergence) {
+		files->convergence = NULL;
+		good = close_written("--convergence", cli->convergence,
+				     f.convergence, true, error);
+	}
+	return good;
 }
 
 /* ---- stdout */
@@ -295,6 +308,10 @@ void summary_text(const struct cli *cli, struct gbm_summary *summary)
 		       "within %.2g %% of the sample's, in %s\n",
 		       gbm_sketch_count(gbm_summary_fan(summary, 1)),
 		       100.0 * GBM_SKETCH_ERROR, cli->fan);
+	if (cli->convergence)
+		printf("convergence  of the estimate, from %d paths on, in "
+		       "%s\n",
+		       GBM_BLOCK_PATHS, cli->convergence);
 	if (cli->histogram.file[0])
 		printf("histogram    of %" PRIu64 " values, in %s\n",
 		       gbm_sketch_count(gbm_summary_sketch(summary, 0)),

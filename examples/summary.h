@@ -8,6 +8,7 @@
  *
  *	--histogram	from,to,count
  *	--fan		time, then the price at each level of --quantiles
+ *	--convergence	paths,estimate,std_error,reference (empty: none)
  */
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@
 
 /* The files that were asked for; NULL: not. */
 struct summary_files {
-	FILE *histogram, *fan;
+	FILE *histogram, *fan, *convergence;
 };
 
 /*

@@ -34,6 +34,8 @@ rows() {
 --payoff call,put --quiet | --quiet
 --fan= | --fan ''
 --fan x.csv --out x.npy | --out
+--convergence= | --convergence ''
+--convergence x.csv --checkpoint x.ckpt | --checkpoint
 --quiet --moments | --quiet
 --moments=yes | --moments takes no value
 --threads 0 | --threads '0'

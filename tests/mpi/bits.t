@@ -44,16 +44,16 @@ done
 
 # What is told beside it, and the histogram's file.
 told() {
-  rm -f "$tmp/h.csv" "$tmp/f.csv"
+  rm -f "$tmp/h.csv" "$tmp/f.csv" "$tmp/c.csv"
   run "$@" --json --quantiles 0,0.01,0.5,0.99 --var 0.95,0.999 --moments \
-    --histogram "$tmp/h.csv:40" --fan "$tmp/f.csv"
+    --histogram "$tmp/h.csv:40" --fan "$tmp/f.csv" --convergence "$tmp/c.csv"
   is "$status" 0 || { cat "$tmp/err"; return 1; }
   perl -MJSON::PP -e '
     my $o = decode_json(<>);
     print JSON::PP->new->canonical->encode(
       [map { defined $o->{$_} ? $o->{$_} : die "no $_\n" }
         qw(estimate std_error quantiles risk payoffs covariance)])' "$tmp/out"
-  cat "$tmp/h.csv" "$tmp/f.csv"
+  cat "$tmp/h.csv" "$tmp/f.csv" "$tmp/c.csv"
 }
 same_told() {
   is "$(told "$@")" "$expected"
@@ -62,7 +62,7 @@ same_told() {
 for payoff in call,terminal asian-put,put; do
   sim=("$bin/gbm_sim" --payoff "$payoff" --steps 5 --paths 200003)
   expected=$(told "${sim[@]}" --threads 1)
-  ok "$payoff: quantiles and risks" test "$(wc -l <<<"$expected")" -eq 48
+  ok "$payoff: quantiles and risks" test "$(wc -l <<<"$expected")" -eq 75
   ok "$payoff: 2 threads, chunk 64K" same_told "${sim[@]}" --threads 2 \
     --chunk 64K
   ok "$payoff: 2 ranks, 2 threads" same_told mpi 2 "${sim[@]}" --threads 2

@@ -146,6 +146,22 @@ ok "it has a line for each step, of log-normal prices" perl -F, -lane '
   die "$_: $low, $middle\n"
     if abs($F[1] / $low - 1) > 0.003 || abs($F[2] / $middle - 1) > 0.003;
   END { die "$. lines\n" if $. != 6 }' "$tmp/fan.csv"
+run "$sim" --payoff call --paths 100001 --json --convergence "$tmp/c.csv"
+# shellcheck disable=SC2046 # a word each
+ok "convergence begins with a block and ends with the estimate" perl -F, -lane '
+  BEGIN { @want = splice @ARGV, 0, 3 }
+  if ($. == 1) { die "$_\n" if $_ ne "paths,estimate,std_error,reference"; next }
+  die "$_\n" if $F[0] <= $last || ($F[0] % 1024 && $F[0] != 100001);
+  die "$_\n" if $. == 2 && $F[0] != 1024 || abs($F[1] - $F[3]) > 5 * $F[2];
+  $last = $F[0];
+  @last = @F;
+  END { die "$. lines\n" if $. < 20;
+    die "@last: @want\n" if "@last" ne "100001 @want" }' \
+  $(field "$tmp/out" estimate std_error reference) "$tmp/c.csv"
+run "$sim" --payoff asian-put --steps 3 --convergence "$tmp/c2.csv"
+ok "and says where, without a reference where there is none" \
+  eval 'holds "convergence  of" "$tmp/c2.csv" && tail -n 1 "$tmp/c2.csv" |
+    grep -qE "^1000000,[0-9.]+,[0-9.]+,$"'
 run "$sim" --steps 4 --histogram "$tmp/h4.csv" --fan "$tmp/fan.csv"
 ok "where one file cannot be made, none is" \
   eval 'refused 73 "--fan" && ! test -e "$tmp/h4.csv"'
