@@ -533,6 +533,8 @@ INSTALLED = \
 	$(call files,0644,$(LIB_PCS),$(pkgconfigdir)) \
 	$(call files,0755,$(GBM_SIM:$(B)/bin/%=$(B)/installed/%),$(bindir)) \
 	$(call files,0755,$(PLUGIN),$(slurm_plugindir)) \
+	$(call files,0755,tools/gbm_plot tools/gbm-mem-log,$(bindir)) \
+	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
 	$(call files,0755,tools/gbm-node-check,$(sbindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \

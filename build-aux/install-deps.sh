@@ -43,6 +43,7 @@ g++                     | test  | cmd:c++              | are the headers good C+
 shellcheck              | test  | cmd:shellcheck       | lint for shell scripts
 python3-numpy           | test  | file:/usr/lib/python3/dist-packages/numpy | reads samples on disk
 mandoc                  | test  | cmd:mandoc           | lint for the manual page
+gnuplot-nox             | test  | cmd:gnuplot          | draws the pictures of gbm_plot
 gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
 qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines

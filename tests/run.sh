@@ -167,7 +167,7 @@ for GBM_SUITE in "${@:-unit}"; do
   export GBM_SUITE
   case $GBM_SUITE in
   unit)
-    tests=(tests/lint/*.t tests/kat/*.t tests/node/*.t)
+    tests=(tests/{lint,kat,node,tools}/*.t)
     for source in tests/unit/test_*.c tests/fuzz/fuzz_*.c; do
       tests+=("$GBM_BUILD/${source%.c}")
     done

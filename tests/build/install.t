@@ -16,6 +16,7 @@ includedir=$(make_value includedir)
 pkgconfigdir=$(make_value pkgconfigdir)
 bindir=$(make_value bindir)
 sbindir=$(make_value sbindir)
+mandir=$(make_value mandir)
 cc=$(make_value CC)
 mpicc=$(make_value MPICC)
 plugindir=$(make_value slurm_plugindir)
@@ -152,6 +153,10 @@ else
   skip "the plugin" "it was not built"
 fi
 
+ok "gbm_plot and gbm-mem-log, with their manual page" is_installed \
+  "$bindir"/{gbm_plot,gbm-mem-log} "$mandir"/man1/{gbm_plot,gbm-mem-log}.1
+ok "they run" eval \
+  '"$dest$bindir/gbm_plot" --help && "$dest$bindir/gbm-mem-log" --help'
 ok "gbm-node-check and its other name are there" is_installed \
   "$sbindir"/gbm-node-{check,health}
 ok "it runs" "$dest$sbindir/gbm-node-check" --help

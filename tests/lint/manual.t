@@ -58,6 +58,10 @@ ok "each word of plugstack.conf is described" described "${keys[@]}"
 ok "with an example" shown "${keys[@]}"
 ok "each option" described "${options[@]}"
 ok "each variable" described "${variables[@]}"
+page=docs/gbm_plot.1
+mapfile -t options < <(sed -n 's/^  \(-[a-z-]*\) .*/\1/p' tools/gbm_plot |
+  sed 's/^-//' | sort -u)
+ok "each option of gbm_plot" described "${options[@]}"
 page=docs/gbm_sim.1
 mapfile -t options < <(sed -n 's/^\t{ "\([a-z-]*\)", \("[A-Z]\|NULL, NULL\).*/-\1/p' \
   examples/cli.c)
