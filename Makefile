@@ -520,6 +520,9 @@ $(B)/%.pc: build-aux/%.pc.in $(B)/install-flags $(B)/flags
 files = $(foreach f,$(2),$(1):$(f):$(3)/$(notdir $(f)))
 tree = $(foreach f,$(shell find $(2) -type f 2>/dev/null | sort),0644:$(f):$(3)/$(f))
 link = link:$(1):$(2)
+# A manual page by the name of each function that it is about.
+function_links = $(foreach f,$(shell sed -n \
+	's/^\.Fo //p' $(1)),$(call link,$(notdir $(1)),$(mandir)/man3/$(f).3))
 library_files = \
 	$(call files,0755,$(B)/lib/$(1).so.$(SOVERSION).$(MINOR_PATCH),$(libdir)) \
 	$(call files,0644,$(B)/lib/$(1).a,$(libdir)) \
@@ -535,6 +538,7 @@ INSTALLED = \
 	$(call files,0755,$(PLUGIN),$(slurm_plugindir)) \
 	$(call files,0755,tools/gbm_plot tools/gbm-mem-log,$(bindir)) \
 	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
+	$(foreach p,$(wildcard docs/*.3),$(call function_links,$(p))) \
 	$(call files,0755,tools/gbm-node-check,$(sbindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \

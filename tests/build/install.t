@@ -153,6 +153,8 @@ else
   skip "the plugin" "it was not built"
 fi
 
+ok "each function has a manual page" is_installed \
+  "$mandir"/man3/{libgbm-mc,gbm_plan,gbm_run,gbm_strerror,gbm_mpi_run}.3
 ok "gbm_plot and gbm-mem-log, with their manual page" is_installed \
   "$bindir"/{gbm_plot,gbm-mem-log} "$mandir"/man1/{gbm_plot,gbm-mem-log}.1
 ok "they run" eval \
