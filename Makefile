@@ -518,7 +518,8 @@ $(B)/%.pc: build-aux/%.pc.in $(B)/install-flags $(B)/flags
 
 # Words mode:source:destination.  install and uninstall read the same list.
 files = $(foreach f,$(2),$(1):$(f):$(3)/$(notdir $(f)))
-tree = $(foreach f,$(shell find $(2) -type f 2>/dev/null | sort),0644:$(f):$(3)/$(f))
+tree = $(foreach f,$(filter-out $(4),$(shell find $(2) -type f 2>/dev/null | sort)),\
+	$(1):$(f):$(3)/$(f))
 link = link:$(1):$(2)
 # A manual page by the name of each function that it is about.
 function_links = $(foreach f,$(shell sed -n \
@@ -529,6 +530,10 @@ library_files = \
 	$(call link,$(1).so.$(SOVERSION).$(MINOR_PATCH),$(libdir)/$(1).so.$(SOVERSION)) \
 	$(call link,../$(1).so.$(SOVERSION),$(libdir)/gbm-mc/lib$(2).so) \
 	$(call link,../$(1).a,$(libdir)/gbm-mc/lib$(2).a)
+# Not below docdir, where packages compress files and systems leave them out.
+pkgdatadir = $(datarootdir)/$(PACKAGE_TARNAME)
+INSTALLERS := $(wildcard slurm-config/install-node.sh \
+	slurm-config/install-controller.sh)
 INSTALLED = \
 	$(if $(LIB_OBJS),$(call library_files,libgbm-mc,gbm)) \
 	$(if $(MPI_OBJS),$(call library_files,libgbm-mc-mpi,gbm_mpi)) \
@@ -542,7 +547,9 @@ INSTALLED = \
 	$(call files,0755,tools/gbm-node-check,$(sbindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
-	$(call tree,0644,examples slurm-config,$(docdir)) \
+	$(call tree,0644,examples,$(docdir)) \
+	$(call tree,0644,slurm-config,$(pkgdatadir),$(INSTALLERS)) \
+	$(call files,0755,$(INSTALLERS),$(pkgdatadir)/slurm-config) \
 	$(foreach s,1 2 3 4 5 6 7 8,\
 		$(call files,0644,$(wildcard docs/*.$(s)),$(mandir)/man$(s)))
 
@@ -565,7 +572,8 @@ uninstall: ## Remove what install put there
 		$(if $(Q),echo "  RM      $$to";,set -x;) \
 		rm -f "$$to" || exit; \
 	done
-	@for dir in $(includedir)/gbm-mc $(libdir)/gbm-mc $(docdir); do \
+	@for dir in $(includedir)/gbm-mc $(libdir)/gbm-mc $(docdir) \
+			$(pkgdatadir); do \
 		test ! -d "$(DESTDIR)$$dir" || \
 		find "$(DESTDIR)$$dir" -depth -type d -empty -delete; \
 	done

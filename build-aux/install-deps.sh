@@ -41,6 +41,7 @@ check                   | test  | pc:check             | unit tests
 perl                    | test  | cmd:prove            | prove, which runs all tests
 g++                     | test  | cmd:c++              | are the headers good C++, too?
 shellcheck              | test  | cmd:shellcheck       | lint for shell scripts
+systemd                 | test  | cmd:systemd-analyze  | knows what its own files may have
 python3-numpy           | test  | file:/usr/lib/python3/dist-packages/numpy | reads samples on disk
 mandoc                  | test  | cmd:mandoc           | lint for the manual page
 gnuplot-nox             | test  | cmd:gnuplot          | draws the pictures of gbm_plot
