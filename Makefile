@@ -544,7 +544,7 @@ INSTALLED = \
 	$(call files,0755,tools/gbm_plot tools/gbm-mem-log,$(bindir)) \
 	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
 	$(foreach p,$(wildcard docs/*.3),$(call function_links,$(p))) \
-	$(call files,0755,tools/gbm-node-check,$(sbindir)) \
+	$(call files,0755,tools/gbm-node-check tools/gbm-cluster-shutdown,$(sbindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
 	$(call tree,0644,examples,$(docdir)) \
