@@ -43,6 +43,7 @@ me=$(machine_name)
 [ "$me" = "$controller" ] ||
   problem "this machine is called '$me', but slurm.conf has '$controller' for the controller" \
     "sudo hostnamectl set-hostname $controller    # or: --controller $me"
+want_no_unit slurmd
 want_tree all
 want_tree controller
 want_hosts

@@ -231,6 +231,16 @@ want_link() {
   printf '\nnew link %s -> %s\n' "$1" "$2"
 }
 
+# want_no_link PATH
+want_no_link() {
+  last=
+  inside_root "${1%/*}" || return
+  [ -L "$root$1" ] || return 0
+  last='link'
+  changes+=("gone"$'\t'"$1"$'\t\t')
+  printf '\nno link %s any more\n' "$1"
+}
+
 # want_directory PATH MODE
 want_directory() {
   last=
@@ -243,6 +253,12 @@ want_directory() {
   last=$2
   changes+=("directory"$'\t'"$1"$'\t'"$2"$'\t')
   printf '\nnew directory %s\n' "$1"
+}
+
+# want_no_unit NAME: not started here at boot, nor running.
+want_no_unit() {
+  want_no_link "/etc/systemd/system/multi-user.target.wants/$1.service"
+  then_do reload "stop $1"
 }
 
 # then_do WORD...: after all changes, if the last one asked for is one.
@@ -464,6 +480,7 @@ apply() {
     mkdir "$to" || stop "cannot make $path"
     chmod "$mode" "$to" || stop "cannot give $path its mode"
     ;;
+  gone) rm "$to" || stop "cannot remove the link $path" ;;
   link) ln -sfn "$mode" "$to" || stop "cannot make the link $path" ;;
   file)
     # In one piece, and on the disk before it takes the old one's place. A FAT
@@ -536,6 +553,10 @@ finish() {
   [ -z "${todo[reload]-}" ] || doit "systemctl daemon-reload" systemctl daemon-reload
   [ -z "${todo[reexec]-}" ] || doit "systemctl daemon-reexec" systemctl daemon-reexec
   [ -z "${todo[sysctl]-}" ] || doit "sysctl --system" sysctl -q --system
+  for word in slurmctld slurmd; do
+    [ -z "${todo["stop $word"]-}" ] ||
+      doit "systemctl stop $word" systemctl stop "$word"
+  done
   for word in systemd-journald chrony munge nfs-kernel-server slurmctld \
     slurmd; do
     [ -z "${todo["restart $word"]-}" ] ||

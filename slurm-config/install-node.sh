@@ -118,6 +118,7 @@ want_packages "${wanted[@]}"
 last=
 want_boot_line
 want_slurm slurmd
+want_no_unit slurmctld
 want_tree all
 want_tree node
 want_hosts

@@ -245,6 +245,9 @@ is "Windows' line end goes" "$(<"$work/tree/boot/firmware/cmdline.txt")" \
 # The controller.
 role=controller
 machine trixie master
+wants=etc/systemd/system/multi-user.target.wants
+mkdir -p "$work/tree/$wants"
+ln -s /usr/lib/systemd/system/slurmd.service "$work/tree/$wants/slurmd.service"
 install_ --share /clusterfs --network 192.168.1.0/24 --yes
 is "the controller: 0" "$status$err" 0
 ok "has the same slurm.conf" cmp slurm-config/slurm.conf "$work/tree/etc/slurm/slurm.conf"
@@ -253,6 +256,7 @@ ok "exports" has /etc/exports.d/gbm.exports \
 is "a folder for all" "$(stat -c %a "$work/tree/clusterfs")" 1777
 ok "gives time" has /etc/chrony/conf.d/gbm.conf 'local stratum 10'
 ok "keeps its swap" has /etc/fstab '/dev/sda2 none swap sw 0 0'
+is "nor runs slurmd" "$(find "$work/tree/etc/systemd" -name slurmd.service)" ""
 is "is no node" "$(find "$work/tree/etc/systemd" -path '*slurmd.service.d*')" ""
 install_ --share /clusterfs --network 192.168.1.0/24 --yes
 ok "a second run has nothing to do" says "nothing to change"
