@@ -545,6 +545,7 @@ INSTALLED = \
 	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
 	$(foreach p,$(wildcard docs/*.3),$(call function_links,$(p))) \
 	$(call files,0755,tools/gbm-node-check tools/gbm-cluster-shutdown,$(sbindir)) \
+	$(call files,0755,tools/gbm-top,$(bindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
 	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
 	$(call tree,0644,examples,$(docdir)) \

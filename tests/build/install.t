@@ -165,6 +165,21 @@ ok "it runs" "$dest$sbindir/gbm-node-check" --help
 ok "the other name is Slurm's check" eval \
   '"$dest$sbindir/gbm-node-health" --self-test 2>&1 | grep "takes too long"'
 
+pkgdatadir=$(make_value pkgdatadir)
+ok "so are the other tools" is_installed "$bindir/gbm-top" \
+  "$sbindir/gbm-cluster-shutdown"
+for tool in "$bindir/gbm-top" "$sbindir/gbm-cluster-shutdown" \
+  "$pkgdatadir"/slurm-config/install-{node,controller}.sh; do
+  ok "${tool##*/} runs" "$dest$tool" --help
+done
+machine() {
+  mkdir -p "$tmp/machine/etc" "$tmp/machine/usr/lib/slurm" &&
+    echo 127.0.0.1 localhost >"$tmp/machine/etc/hosts" &&
+    : >"$tmp/machine/usr/lib/slurm/spank_gbm.so" &&
+    "$dest$pkgdatadir/slurm-config/install-node.sh" --root "$tmp/machine" --yes
+}
+ok "install-node.sh finds its files" machine
+
 ok "make uninstall" run_make uninstall DESTDIR="$dest"
 ok "it leaves Mesa's files and no other" eval 'diff "$tmp/before" <(listing)'
 ok "and no empty directory of ours" eval \

@@ -68,6 +68,19 @@ mapfile -t options < <(sed -n 's/^\t{ "\([a-z-]*\)", \("[A-Z]\|NULL, NULL\).*/-\
   examples/cli.c)
 ok "each option of gbm_sim" described "${options[@]}"
 ok "of which there are many" test ${#options[@]} -ge 27
+# helped COMMAND...: it prints its options, which have two blanks before them.
+helped() {
+  page=$1
+  shift
+  mapfile -t options < <("$@" --help | sed -nE 's/^  -(-[a-z-]+).*/\1/p')
+  described "${options[@]}"
+}
+ok "of gbm-cluster-shutdown" helped docs/gbm-cluster-shutdown.8 \
+  tools/gbm-cluster-shutdown
+ok "of gbm-top" helped docs/gbm-top.1 tools/gbm-top
+for script in slurm-config/install-{node,controller}.sh; do
+  ok "of ${script##*/}" helped docs/gbm-cluster-setup.7 "$script"
+done
 if command -v mandoc >/dev/null; then
   ok "mandoc is content" nothing lint
 else
