@@ -25,6 +25,24 @@ if [ "${1-}" = --one ]; then
   exit "$status"
 fi
 
+# A cluster runs this: the tests of a queue that no other cluster has taken.
+if [ "${1-}" = --queue ]; then
+  # take: the next of them, in $test.
+  take() {
+    exec {lock}>"$1.lock"
+    flock "$lock"
+    read -r test <"$1" && sed -i 1d "$1"
+    local status=$?
+    exec {lock}>&-
+    return $status
+  }
+  status=0
+  while take "$2"; do
+    "${@:3}" "$test" || status=$?
+  done
+  exit $status
+fi
+
 # Sanitized code is several times slower than Check's limit of 4 s expects.
 [ -z "${SANITIZE-}" ] || export CK_TIMEOUT_MULTIPLIER=10
 
@@ -108,23 +126,30 @@ read_log() {
 }
 
 # clusters N TEST...: prove in N private clusters side by side, since most of the
-# time the tests wait for Slurm. They end with this script, however it ends.
+# time the tests wait for Slurm. Each takes the next one when it is done, large
+# files first: these take longest. The clusters end with this script, however it
+# ends.
 clusters() {
-  local n=$1 i k tests pids=() status=0
+  local n=$1 i test pids=() status=0 log=$GBM_BUILD/tests/log
   shift
+  # shellcheck disable=SC2012 # by size; these names have no blanks
+  ls -S "$@" >"$log/queue"
   for ((i = 1; i <= n && i <= $#; i++)); do
-    tests=()
-    for ((k = i; k <= $#; k += n)); do
-      tests+=("${!k}")
-    done
-    setpriv --pdeathsig TERM tests/slurm/cluster.sh run -- "${prove[@]}" \
-      "${tests[@]}" </dev/null >"$GBM_BUILD/tests/log/cluster.$i" 2>&1 &
+    setpriv --pdeathsig TERM tests/slurm/cluster.sh run -- \
+      "$PWD/tests/run.sh" --queue "$log/queue" "${prove[@]}" </dev/null \
+      >"$log/cluster.$i" 2>&1 &
     pids+=($!)
   done
   for ((i = 1; i <= ${#pids[@]}; i++)); do
     wait "${pids[i - 1]}" || status=$?
-    cat "$GBM_BUILD/tests/log/cluster.$i"
+    # What prove has to say of each file's success is one line.
+    grep -Ev '^(All tests successful\.|Files=1, .*|Result: PASS|\[[0-9:]*\]|)$' \
+      "$log/cluster.$i"
   done
+  while read -r test; do
+    fail "$test was not run"
+  done <"$log/queue"
+  rm -f "$log/queue" "$log/queue.lock"
   return $status
 }
 
