@@ -521,6 +521,7 @@ files = $(foreach f,$(2),$(1):$(f):$(3)/$(notdir $(f)))
 tree = $(foreach f,$(filter-out $(4),$(shell find $(2) -type f 2>/dev/null | sort)),\
 	$(1):$(f):$(3)/$(f))
 link = link:$(1):$(2)
+completiondir := $(datarootdir)/bash-completion/completions
 # A manual page by the name of each function that it is about.
 function_links = $(foreach f,$(shell sed -n \
 	's/^\.Fo //p' $(1)),$(call link,$(notdir $(1)),$(mandir)/man3/$(f).3))
@@ -543,6 +544,9 @@ INSTALLED = \
 	$(call files,0755,$(PLUGIN),$(slurm_plugindir)) \
 	$(call files,0755,tools/gbm_plot tools/gbm-mem-log,$(bindir)) \
 	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
+	0644:tools/completion.bash:$(completiondir)/gbm_sim \
+	$(foreach p,gbm_plot gbm-mem-log gbm-node-check,\
+		$(call link,gbm_sim,$(completiondir)/$(p))) \
 	$(foreach p,$(wildcard docs/*.3),$(call function_links,$(p))) \
 	$(call files,0755,tools/gbm-node-check tools/gbm-cluster-shutdown,$(sbindir)) \
 	$(call files,0755,tools/gbm-top,$(bindir)) \

@@ -159,6 +159,9 @@ ok "gbm_plot and gbm-mem-log, with their manual page" is_installed \
   "$bindir"/{gbm_plot,gbm-mem-log} "$mandir"/man1/{gbm_plot,gbm-mem-log}.1
 ok "they run" eval \
   '"$dest$bindir/gbm_plot" --help && "$dest$bindir/gbm-mem-log" --help'
+completions=$(make_value completiondir)
+ok "bash's Tab key knows them" is_installed \
+  "$completions"/{gbm_sim,gbm_plot,gbm-mem-log,gbm-node-check}
 ok "gbm-node-check and its other name are there" is_installed \
   "$sbindir"/gbm-node-{check,health}
 ok "it runs" "$dest$sbindir/gbm-node-check" --help
