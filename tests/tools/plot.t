@@ -17,7 +17,7 @@ unset DISPLAY
     echo "$t,$((100 + 20 * t)),$((100 - 9 * t)),10$t,$((100 + 11 * t)),70"
   done
 } >fan.csv
-printf 'from,to,count\n60,80,7\n80,100,40\n100,120,30\n120,160.5,9\n' \
+printf 'from,to,count\n60,80,99000\n80,100,600000\n100,120,500000\n120,160.5,35567\n' \
   >histogram.csv
 cat >convergence.csv <<'END'
 paths,estimate,std_error,reference
@@ -92,7 +92,7 @@ while IFS='|' read -r kind words; do
   ok "of its size, with its words" is_svg "$kind.svg" 800 500 "${words[@]}"
 done <<'END'
 fan|Percentiles of the price;time (years);price (unit of the spot);median;90 % of the paths (0.05 to 0.95);98 % of
-histogram|Prices at the end of 86 paths;simulated;log-normal density;density (per unit of the price)
+histogram|Prices at the end of 1,234,567 paths;simulated;log-normal density;density (per unit of the price)
 convergence|95 % confidence interval;closed form, 10.45;distance from the closed form;100k
 scaling|time (seconds);speed-up over 1 node;nodes;ideal;measured
 memory|memory (MiB);time (seconds);node01;node02;node02, swap;cap, 256 MiB
