@@ -552,7 +552,8 @@ finish() {
   fi
   [ -z "${todo[reload]-}" ] || doit "systemctl daemon-reload" systemctl daemon-reload
   [ -z "${todo[reexec]-}" ] || doit "systemctl daemon-reexec" systemctl daemon-reexec
-  [ -z "${todo[sysctl]-}" ] || doit "sysctl --system" sysctl -q --system
+  [ -z "${todo[sysctl]-}" ] || doit "sysctl -p /etc/sysctl.d/99-gbm.conf" \
+    sysctl -q -p /etc/sysctl.d/99-gbm.conf
   for word in slurmctld slurmd; do
     [ -z "${todo["stop $word"]-}" ] ||
       doit "systemctl stop $word" systemctl stop "$word"

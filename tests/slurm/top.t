@@ -79,7 +79,7 @@ run "${as_user[@]}" sstat -n -P -a -j "$job" -o JobID,MaxRSS,MaxRSSNode,AveRSS
 like "sstat knows the largest task's memory" "$out" "^$job\.0\|[6-9][0-9.]*[KM0-9]*\|node0[12]\|"
 
 # Again and again, and no step is left of it.
-run timeout -s INT 9 "${as_user[@]}" "$work/gbm-top" -i 2 "$job"
+run timeout -s INT $((6 * slow)) "${as_user[@]}" "$work/gbm-top" -i 1 "$job"
 at_least_three() {
   printf '%s\n' "$out" "$err"
   [ "$(grep -c USER <<<"$out")" -ge 3 ] &&
