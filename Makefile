@@ -551,7 +551,7 @@ INSTALLED = \
 	$(call files,0755,tools/gbm-node-check tools/gbm-cluster-shutdown,$(sbindir)) \
 	$(call files,0755,tools/gbm-top,$(bindir)) \
 	$(call link,gbm-node-check,$(sbindir)/gbm-node-health) \
-	$(call files,0644,$(wildcard README.md NEWS),$(docdir)) \
+	$(call files,0644,$(wildcard README.md NEWS docs/*.md),$(docdir)) \
 	$(call tree,0644,examples,$(docdir)) \
 	$(call tree,0644,slurm-config,$(pkgdatadir),$(INSTALLERS)) \
 	$(call files,0755,$(INSTALLERS),$(pkgdatadir)/slurm-config) \

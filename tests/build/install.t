@@ -17,6 +17,7 @@ pkgconfigdir=$(make_value pkgconfigdir)
 bindir=$(make_value bindir)
 sbindir=$(make_value sbindir)
 mandir=$(make_value mandir)
+docdir=$(make_value docdir)
 cc=$(make_value CC)
 mpicc=$(make_value MPICC)
 plugindir=$(make_value slurm_plugindir)
@@ -153,6 +154,8 @@ else
   skip "the plugin" "it was not built"
 fi
 
+ok "what to read is there" is_installed \
+  "$docdir"/{README,tutorial,faq,numerics}.md "$docdir"/examples/scaling.sbatch
 ok "each function has a manual page" is_installed \
   "$mandir"/man3/{libgbm-mc,gbm_plan,gbm_run,gbm_strerror,gbm_mpi_run}.3
 ok "gbm_plot and gbm-mem-log, with their manual page" is_installed \
