@@ -129,37 +129,55 @@ emulate() {
   cat /usr/lib/binfmt.d/qemu-aarch64.conf >$registry/register
 }
 
+# Where images and trees are kept.
+cache_directory() {
+  printf '%s\n' "${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}"
+}
+
+# cached DIRECTORY WHAT COMMAND...: if DIRECTORY, in $cache, is not there, has
+# COMMAND fill a new one, which is its last argument and keeps a log. In a shell
+# of its own.
+cached() {
+  local dir=$1 what=$2 new
+  [ "$(id -u)" = 0 ] ||
+    die $EX_UNAVAILABLE "making $what needs root; try: sudo"
+  mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
+  # Whoever wants the same at the same time waits for this one.
+  exec {lock}>"$dir.lock"
+  flock $lock
+  if ! [ -e "$dir" ]; then
+    echo "${0##*/}: making $what: one to ten minutes" >&2
+    new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
+    # shellcheck disable=SC2064 # the value of now
+    trap "rm -rf '$new'" EXIT
+    trap 'exit 143' HUP INT TERM
+    "${@:3}" "$new" || {
+      tail -n 15 "$new/log" >&2
+      die $EX_UNAVAILABLE "cannot make $what"
+    }
+    chmod 755 "$new"
+    mv -T "$new" "$dir" || exit $EX_UNAVAILABLE
+    trap - EXIT HUP INT TERM
+  fi
+  exec {lock}>&-
+}
+
+# new_image DIRECTORY: of a release other than this machine's, with its tree.
+new_image() {
+  make_image "$1" || return
+  [ "$native" = no ] || rm -rf "$1/root"
+}
+
 # Prints the directory of the image: root.img, vmlinuz and initrd; and root/, the
 # tree, of a release or architecture other than this machine's.
 image() {
-  local cache dir new
-  cache=${GBM_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gbm-mc/vm}
+  local cache dir
+  cache=$(cache_directory)
   dir=$cache/$name-$(recipe_key)
   if ! [ -e "$dir" ]; then
     need mmdebstrap mkfs.ext4 flock
     [ "$foreign" = no ] || need qemu-aarch64-static arch-test
-    [ "$(id -u)" = 0 ] ||
-      die $EX_UNAVAILABLE "making an image needs root; try: sudo tests/vm/vm.sh build"
-    mkdir -p "$cache" || die $EX_UNAVAILABLE "cannot make $cache"
-    # Whoever wants the same image at the same time waits for this one.
-    exec {lock}>"$dir.lock"
-    flock $lock
-    if ! [ -e "$dir" ]; then
-      echo "${0##*/}: making the machine of $name: one to ten minutes" >&2
-      new=$(mktemp -d "$cache/new.XXXXXX") || exit $EX_UNAVAILABLE
-      # shellcheck disable=SC2064 # the value of now
-      trap "rm -rf '$new'" EXIT
-      trap 'exit 143' HUP INT TERM
-      make_image "$new" || {
-        tail -n 15 "$new/log" >&2
-        die $EX_UNAVAILABLE "cannot make the machine of $name"
-      }
-      [ "$native" = no ] || rm -rf "$new/root"
-      chmod 755 "$new"
-      mv -T "$new" "$dir" || exit $EX_UNAVAILABLE
-      trap - EXIT HUP INT TERM
-    fi
-    exec {lock}>&-
+    (cached "$dir" "the machine of $name" new_image) || exit
   fi
   printf '%s\n' "$dir"
 }

@@ -36,25 +36,7 @@ END
 
 # enter IMAGE COMMAND...: becomes COMMAND, with the tree of IMAGE for a root.
 enter() {
-  mkdir -p "$1/mnt" || die $EX_UNAVAILABLE "cannot make $1/mnt"
-  exec unshare --mount --propagation private bash "$self" --inside "$@"
-}
-
-# What is written to the tree goes to memory, and with the last process.
-inside() {
-  local mnt=$1/mnt root=$1/mnt/root dir
-  { mount -t tmpfs -o mode=755 gbm "$mnt" &&
-    mkdir "$mnt/new" "$mnt/work" "$root" &&
-    mount -t overlay gbm "$root" \
-      -o "lowerdir=$1/root,upperdir=$mnt/new,workdir=$mnt/work"; } ||
-    die $EX_UNAVAILABLE "cannot mount the tree $1/root (a container?)"
-  for dir in /proc /sys /dev "${TMPDIR:-/tmp}" "$top"; do
-    { mkdir -p "$root$dir" && mount --rbind "$dir" "$root$dir"; } ||
-      die $EX_UNAVAILABLE "cannot mount $dir below $root"
-  done
-  : >>"$root/etc/hosts"
-  shift
-  exec chroot "$root" env -C "$PWD" "$@"
+  exec "$top/tests/vm/enter.sh" "$@"
 }
 
 # refresh COPY: makes it the sources of this tree, with their times, by which
@@ -124,7 +106,6 @@ build | run)
     die $EX_UNAVAILABLE "programs of $arch run in machines only: see vm.sh"
   enter "$dir" "$@"
   ;;
---inside) inside "${@:2}" ;;
 -h | --help | help) usage ;;
 *)
   usage >&2
