@@ -545,7 +545,8 @@ INSTALLED = \
 	$(call files,0755,tools/gbm_plot tools/gbm-mem-log,$(bindir)) \
 	$(call link,gbm_plot.1,$(mandir)/man1/gbm-mem-log.1) \
 	0644:tools/completion.bash:$(completiondir)/gbm_sim \
-	$(foreach p,gbm_plot gbm-mem-log gbm-node-check,\
+	$(foreach p,gbm_plot gbm-mem-log gbm-top gbm-node-check \
+		gbm-cluster-shutdown,\
 		$(call link,gbm_sim,$(completiondir)/$(p))) \
 	$(foreach p,$(wildcard docs/*.3),$(call function_links,$(p))) \
 	$(call files,0755,tools/gbm-node-check tools/gbm-cluster-shutdown,$(sbindir)) \

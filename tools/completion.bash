@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What the Tab key knows of gbm_sim, gbm_plot, gbm-mem-log and gbm-node-check,
-# in bash; loaded by the package bash-completion, or sourced.
+# What the Tab key knows of gbm_sim and the tools, in bash; loaded by the package
+# bash-completion, or sourced.
 #
 # srun, sbatch and salloc have completions of their own, which are left alone
 # unless you add to your ~/.bashrc, after bash-completion's lines:
@@ -129,10 +129,34 @@ _gbm_node_check() {
   esac
 }
 
+_gbm_top() {
+  local cur prev
+  _gbm_words
+  case $prev in
+  -i | --iterate | -n | --count) COMPREPLY=() ;;
+  *) _gbm_offer -i --iterate -n --count --local --json --help ;;
+  esac
+}
+
+_gbm_cluster_shutdown() {
+  local cur prev
+  _gbm_words
+  case $prev in
+  --wait | --nodes | --off-within) COMPREPLY=() ;;
+  --poweroff) _gbm_offer 'systemctl poweroff' ;;
+  *)
+    _gbm_offer --yes --wait --nodes --keep-controller --ssh --poweroff \
+      --off-within --help
+    ;;
+  esac
+}
+
 complete -F _gbm_sim gbm_sim
 complete -F _gbm_plot gbm_plot
 complete -F _gbm_mem_log gbm-mem-log
 complete -F _gbm_node_check gbm-node-check
+complete -F _gbm_top gbm-top
+complete -F _gbm_cluster_shutdown gbm-cluster-shutdown
 
 # The plugin's options, and whatever the command had before.
 _gbm_slurm() {

@@ -164,7 +164,7 @@ ok "they run" eval \
   '"$dest$bindir/gbm_plot" --help && "$dest$bindir/gbm-mem-log" --help'
 completions=$(make_value completiondir)
 ok "bash's Tab key knows them" is_installed \
-  "$completions"/{gbm_sim,gbm_plot,gbm-mem-log,gbm-node-check}
+  "$completions"/{gbm_sim,gbm_plot,gbm-mem-log,gbm-top,gbm-node-check}
 ok "gbm-node-check and its other name are there" is_installed \
   "$sbindir"/gbm-node-{check,health}
 ok "it runs" "$dest$sbindir/gbm-node-check" --help

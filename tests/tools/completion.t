@@ -63,7 +63,8 @@ every() {
 mapfile -t options < <(sed -n 's/^\t{ "\([a-z-]*\)", \("[A-Z]\|NULL, NULL\).*/--\1/p' \
   "$top/examples/cli.c")
 ok "every option of gbm_sim" every gbm_sim "${options[@]}"
-for command in gbm_plot gbm-node-check gbm-mem-log; do
+for command in gbm_plot gbm-node-check gbm-mem-log gbm-top \
+  gbm-cluster-shutdown; do
   mapfile -t options < <("$top/tools/$command" --help | sed -n '/^  -/p' |
     grep -oE '(^  |, )-[-a-z]+' | tr -d ' ,')
   ok "every option of $command" every $command "${options[@]}"
