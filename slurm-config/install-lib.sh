@@ -474,7 +474,7 @@ apply() {
       mkdir -p "$keep${path%/*}" && cp -aP "$to" "$keep$path"; } ||
       stop "cannot keep $path in $keep"
   fi
-  mkdir -p "${to%/*}" || stop "cannot make the directory of $path"
+  mkdir -p "$(dirname "$to")" || stop "cannot make the directory of $path"
   case $kind in
   directory)
     mkdir "$to" || stop "cannot make $path"
@@ -577,7 +577,9 @@ finish() {
   [ -z "${todo[reboot]-}" ] ||
     echo "$prog: some of it holds only after: sudo reboot"
   if [ ${#failed[@]} -gt 0 ]; then
-    printf '%s: this failed, try it again: %s\n' "$prog" "${failed[@]}" >&2
+    for text in "${failed[@]}"; do
+      printf "%s: this failed, try it again: %s\n" "$prog" "$text" >&2
+    done
     exit $EX_FAILED
   fi
   [ -n "$yes" ] ||

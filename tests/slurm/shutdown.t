@@ -88,7 +88,7 @@ is "but nothing is done" "$(reservations) $(squeue -h -t R | wc -l)" "0 2"
 
 # node02 does not go off: the controller has to stay.
 touch "$work/obey/node01"
-run "$tool" --yes --wait 1 --off-within 4 --poweroff "$off"
+run "$tool" --yes --wait 1 --off-within $((4 * slow)) --poweroff "$off"
 is "one node stays on: exit status" "$status" 1
 like "it is named" "$err" 'still on: node02; the controller stays'
 ok "both were told" test -e "$work/off.node01" -a -e "$work/off.node02"
@@ -109,7 +109,7 @@ rm "$work"/off.*
 touch "$work/obey/node02"
 scontrol update jobid="$batch" starttime=now+3600 2>/dev/null || scontrol hold "$batch"
 wait_for 40 eval 'case $(state node02) in IDLE) ;; *) false ;; esac'
-run "$tool" --yes --wait 0 --off-within 30 --poweroff "$off"
+run "$tool" --yes --wait 0 --off-within $((30 * slow)) --poweroff "$off"
 is "then all are off: 0" "$status$err" 0
 like "who was off already is named" "$out" 'node01 did not answer from the beginning'
 ok "the controller is, too" test -e "$work/off.master"
