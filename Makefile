@@ -22,6 +22,7 @@ all:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: FORCE all deps demo check cluster install uninstall clean distclean
+.PHONY: maintainer-clean dist deb check-deb run-check-deb
 .PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
@@ -32,7 +33,8 @@ MAKEFLAGS += --no-builtin-rules
 
 # These must work on a machine on which nothing is installed yet.
 goals_without_config := deps demo check check-vm check-releases check-pi \
-	check-long campaign bench fuzz configure clean distclean tags style help
+	check-long check-deb campaign bench fuzz configure clean distclean \
+	maintainer-clean dist deb tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -276,6 +278,18 @@ need-check:
 	@test -n '$(CHECK_LIBS)' || { echo 'The unit tests need Check:' \
 		'install the Debian package check ("make deps"),' \
 		'then run ./configure again.' >&2; exit 1; }
+
+# GBM_MAKE of the tests is for this machine's build; deb.sh takes no such thing.
+deb: ## Debian packages, into build/deb/; RELEASE=trixie ARCH=arm64 for others (root)
+	@$(call deps_for,$(if $(RELEASE),vm,build mpi slurm test deb))
+	@GBM_BUILD='$(abspath $(B))' build-aux/deb.sh build '$(RELEASE)' '$(ARCH)'
+
+check-deb: ## Build Debian packages, install, upgrade, purge them (root); half an hour
+	@$(call deps_for,build mpi slurm test vm pi deb)
+	@$(MAKE) --no-print-directory run-check-deb
+
+run-check-deb: all
+	$(run_tests) deb
 
 campaign: ## Install packages, build, let programs take too much memory (root)
 	@$(call deps_for,build mpi slurm vm cross pi)
@@ -571,6 +585,17 @@ install: all ## Install below prefix; DESTDIR=DIR puts it into DIR instead
 		esac; \
 	done
 
+# Configured, but for what is this machine's: nobody needs autoconf.  All files
+# have one time, so that make holds none to be older than what it is made from.
+DIST := gbm-mc-$(VERSION)
+dist: configure ## A release, $(DIST).tar.gz, which needs no autoconf
+	@. tests/tap.sh && { tree_files; printf '%s\n' configure config.h.in; } | \
+		sort | tar --files-from=- --transform='s,^,$(DIST)/,' \
+		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+		--mtime="@$${SOURCE_DATE_EPOCH:-$$(stat -c %Y configure)}" -cf - | \
+		gzip -9n >$(DIST).tar.gz
+	@echo $(DIST).tar.gz
+
 # Directories of our own go too, once empty.
 uninstall: ## Remove what install put there
 	@for word in $(INSTALLED); do \
@@ -604,8 +629,11 @@ clean: ## Remove build/ (or the directory of SANITIZE= or BUILD=)
 
 distclean: ## Remove all that configure and make have written
 	rm -rf build $(filter-out build-aux,$(wildcard build-*)) autom4te.cache
-	rm -f configure configure~ config.h.in config.h config.h.in~ config.mk \
-		config.status config.log tags
+	rm -f configure~ config.h config.h.in~ config.mk config.status config.log \
+		gbm-mc-*.tar.gz tags
+
+maintainer-clean: distclean ## And what autoconf has: a release has that
+	rm -f configure config.h.in
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \

@@ -47,7 +47,8 @@ tree_files() {
       -not -path './autom4te.cache/*' -not -path './.git/*' -not -path ./.git \
       -not -path './config.h*' -not -path './config.mk' \
       -not -path './config.status' -not -path './config.log' \
-      -not -path './configure' -not -name '*~' -not -path './tags' \); } |
+      -not -path './configure' -not -name '*~' -not -path './tags' \
+      -not -path './gbm-mc-*.tar.gz' \); } |
     sed 's|^\./||' | sort | while IFS= read -r tap_file; do
     [ ! -f "$tap_file" ] || printf '%s\n' "$tap_file"
   done

@@ -120,7 +120,9 @@ else
 fi
 
 ok "make distclean" make distclean
+ok "leaves what autoconf has made" test -e configure -a -e config.h.in
+ok "make maintainer-clean" make maintainer-clean
 ok "leaves the files of the tree" eval \
   '! find . -maxdepth 1 -name "config.*" -not -name config.mk.in | grep . &&
-    test ! -e build && test -e build-aux/install-deps.sh'
+    test ! -e build && test ! -e configure && test -e build-aux/install-deps.sh'
 done_testing
