@@ -54,6 +54,10 @@ qemu-system-x86         | vm    | cmd:qemu-system-x86_64 | runs them
 qemu-system-arm         | pi    | cmd:qemu-system-aarch64 | runs an emulated Pi
 qemu-user-static        | pi    | cmd:qemu-aarch64-static | sets its packages up
 arch-test               | pi    | cmd:arch-test        | knows whether that works
+build-essential         | deb   | cmd:dpkg-buildpackage | what every Debian package is built with
+debhelper               | deb   | cmd:dh               | builds ours
+lintian                 | deb   | cmd:lintian          | finds faults in them
+pkgconf                 | deb   | cmd:pkgconf          | as they ask for it
 clang                   | clang | cmd:clang            | the second compiler
 libclang-rt-14-dev      | clang | cmd:clang            | its sanitizers, and libFuzzer
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
@@ -101,7 +105,7 @@ case ${1-} in
 --list) list_only=yes; shift ;;
 --each) each=yes; shift ;;
 esac
-groups="build mpi slurm test cross vm pi clang style bench long"
+groups="build mpi slurm test cross vm pi deb clang style bench long"
 [ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [pi] [stats]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [pi] [deb]
+#     [stats]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
 # Fails when a test failed, when a suite ran nothing at all, and with
-# GBM_NO_SKIP=1 when anything was skipped.
+# GBM_NO_SKIP=1 when anything was skipped. GBM_LINT=no leaves out what is said of
+# the sources' texts.
 set -u
 shopt -s nullglob
 
@@ -192,16 +194,17 @@ for GBM_SUITE in "${@:-unit}"; do
   export GBM_SUITE
   case $GBM_SUITE in
   unit)
-    tests=(tests/{lint,kat,node,tools}/*.t)
+    tests=(tests/{kat,node,tools}/*.t)
+    [ "${GBM_LINT-}" = no ] || tests=(tests/lint/*.t "${tests[@]}")
     for source in tests/unit/test_*.c tests/fuzz/fuzz_*.c; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;
-  isa | build | mpi | slurm | vm | releases | pi) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  isa | build | mpi | slurm | vm | releases | pi | deb) tests=(tests/"$GBM_SUITE"/*.t) ;;
   stats) tests=("$GBM_BUILD"/tests/stats/{normals,prices} tests/stats/*.t) ;;
   *)
     echo "run.sh: there is no suite '$GBM_SUITE':" \
-      "unit isa build mpi slurm vm releases pi stats" >&2
+      "unit isa build mpi slurm vm releases pi deb stats" >&2
     exit 2
     ;;
   esac
@@ -219,6 +222,9 @@ for GBM_SUITE in "${@:-unit}"; do
   elif [ "$GBM_SUITE" = pi ] && obstacle=$(vm_obstacle qemu-system-aarch64 \
     qemu-aarch64-static arch-test aarch64-linux-gnu-gcc) &&
     [ -n "$obstacle" ]; then
+    skip "$obstacle"
+  elif [ "$GBM_SUITE" = deb ] && obstacle=$(vm_obstacle qemu-aarch64-static \
+    arch-test dpkg-scanpackages) && [ -n "$obstacle" ]; then
     skip "$obstacle"
   elif [ "$GBM_SUITE" = slurm ]; then
     obstacle=$(slurm_obstacle)
