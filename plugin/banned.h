@@ -16,6 +16,7 @@
 #pragma GCC poison strtol strtoul strtoll strtoull strtod strtof strtold
 #pragma GCC poison malloc calloc realloc reallocarray free alloca
 #pragma GCC poison strdup strndup asprintf vasprintf getline opendir fopen
+#pragma GCC poison strerror strerror_l
 #pragma GCC poison system popen tmpnam tempnam mktemp access realpath
 
 #endif

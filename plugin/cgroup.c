@@ -81,7 +81,7 @@ int cgroup_limit(const struct cap_host *host, const char *dir, const char *file,
 
 	return rc == 0 ? 0
 		       : err_set(e, "its limit cannot be read: %s",
-				 strerror(-rc));
+				 err_cause(-rc));
 }
 
 int cgroup_lower(const struct cap_host *host, const char *dir, const char *file,
@@ -119,13 +119,13 @@ int cgroup_failed(int rc, const struct limits *want, struct err *e)
 	char cap[SIZE_TEXT_MAX];
 
 	if (want->cap == NO_CAP)
-		return err_set(e, "swap cannot be limited: %s", strerror(-rc));
+		return err_set(e, "swap cannot be limited: %s", err_cause(-rc));
 	size_format(cap, want->cap);
 	if (rc == -EAGAIN)
 		return err_set(
 			e, "the cap of %s was written, but does not hold", cap);
 	return err_set(e, "the cap of %s cannot be set: %s", cap,
-		       strerror(-rc));
+		       err_cause(-rc));
 }
 
 struct search {
@@ -186,7 +186,7 @@ static int cgroup_of(const struct cap_host *host, pid_t pid,
 		return 0;
 	if (n < 0)
 		return err_set(e, "cannot read /proc/%jd/cgroup: %s",
-			       (intmax_t)pid, strerror((int)-n));
+			       (intmax_t)pid, err_cause((int)-n));
 	rc = procfs_cgroup(text, (size_t)n, controller, cgroup);
 	if (rc < 0)
 		return err_set(e, "/proc/%jd/cgroup names two memory cgroups",
@@ -207,7 +207,7 @@ static int mounted(const struct cap_host *host, const char *controller,
 		 (intmax_t)host->self);
 	rc = sysroot_lines(host->root, path, mount_has_it, &search);
 	if (rc < 0)
-		return err_set(e, "cannot read /%s: %s", path, strerror(-rc));
+		return err_set(e, "cannot read /%s: %s", path, err_cause(-rc));
 	if (rc == 0)
 		return err_set(e, "its memory cgroup is not mounted where "
 				  "slurmd can see it");

@@ -166,7 +166,7 @@ static int take_over(const struct cap_host *host, const char *dir,
 		       ? err_set(e,
 				 "its cgroup cannot be taken from its user: "
 				 "%s",
-				 strerror(error))
+				 err_cause(error))
 		       : 0;
 }
 
@@ -222,7 +222,7 @@ static int v1_apply_task(const struct cap_host *host, const char *dir,
 	rc = cgroup_lower(host, dir, SWAPPINESS, 0, &value);
 	return rc == 0 ? 0
 		       : err_set(e, "swapping cannot be turned off: %s",
-				 strerror(-rc));
+				 err_cause(-rc));
 }
 
 /*

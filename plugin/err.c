@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strerrordesc_np */
+#endif
 #include "plugin/err.h"
 
 #include <stdarg.h>
@@ -16,6 +19,13 @@ int err_set(struct err *e, const char *fmt, ...)
 		e->text[0] = '\0';
 	va_end(ap);
 	return -1;
+}
+
+const char *err_cause(int error)
+{
+	const char *text = strerrordesc_np(error);
+
+	return text ? text : "unknown error";
 }
 
 const char *err_quote(char out[ERR_QUOTE_MAX], const char *text, size_t len)

@@ -30,4 +30,10 @@ int err_set(struct err *e, const char *fmt, ...)
  */
 const char *err_quote(char out[ERR_QUOTE_MAX], const char *text, size_t len);
 
+/*
+ * What the errno ERROR means, in English. strerror() allocates with
+ * glibc 2.41 (not yet with 2.36).
+ */
+const char *err_cause(int error);
+
 #endif

@@ -80,14 +80,14 @@ static int rlimit_enter(uint64_t cap, uint32_t n_tasks, struct err *e)
 		return 0;
 	if (getrlimit(RLIMIT_DATA, &r) < 0)
 		return err_set(e, "its RLIMIT_DATA cannot be read: %s",
-			       strerror(errno));
+			       err_cause(errno));
 	if (r.rlim_max > most)
 		r.rlim_max = most;
 	if (r.rlim_cur > most)
 		r.rlim_cur = most;
 	if (setrlimit(RLIMIT_DATA, &r) < 0)
 		return err_set(e, "its RLIMIT_DATA cannot be set: %s",
-			       strerror(errno));
+			       err_cause(errno));
 	if (getrlimit(RLIMIT_DATA, &now) < 0 || now.rlim_max > most ||
 	    now.rlim_cur > most)
 		return err_set(e, "its RLIMIT_DATA was set, but does not hold");

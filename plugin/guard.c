@@ -318,7 +318,7 @@ int guard_apply(const struct cap_host *host, const struct guard *g,
 		return err_set(e,
 			       "the limit of all jobs together cannot be "
 			       "set: %s",
-			       strerror(changed < 0 ? -changed : -rc));
+			       err_cause(changed < 0 ? -changed : -rc));
 	if (swap->mode == SWAP_SIZE &&
 	    cgroup_get(host, dir, swap_of[g->v2].limit, &now) < 0)
 		return err_set(e, "this kernel does not count swap: swap_max= "

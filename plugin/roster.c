@@ -35,7 +35,7 @@ int roster_lock(int dir, struct err *e)
 		return err_set(e,
 			       "cannot make the lock of the jobs' roster: "
 			       "%s",
-			       strerror(errno));
+			       err_cause(errno));
 	for (int i = 0; i < TRIES; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return fd;
@@ -70,7 +70,7 @@ int roster_enter(int dir, uid_t uid, uint32_t job, const char *node,
 		    0600);
 	if (fd < 0)
 		return err_set(e, "cannot enter the job in the roster: %s",
-			       strerror(errno));
+			       err_cause(errno));
 	close(fd);
 	return 0;
 }
@@ -126,16 +126,16 @@ int roster_leave(int dir, uid_t uid, uint32_t job, const char *node,
 				       : err_set(e,
 						 "cannot read the jobs' "
 						 "roster: %s",
-						 strerror(errno));
+						 err_cause(errno));
 	others.since = st.st_mtim;
 	snprintf(others.prefix, sizeof(others.prefix), "%ju.", (uintmax_t)uid);
 	if (unlinkat(dir, name, 0) < 0)
 		return err_set(e, "cannot strike the job off the roster: %s",
-			       strerror(errno));
+			       err_cause(errno));
 	rc = sysroot_names(dir, false, hand_over, &others);
 	if (rc < 0 || others.error)
 		return err_set(e, "cannot read the jobs' roster: %s",
-			       strerror(rc < 0 ? -rc : others.error));
+			       err_cause(rc < 0 ? -rc : others.error));
 	*since = others.since;
 	return others.n == 0;
 }

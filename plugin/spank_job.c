@@ -95,7 +95,7 @@ static bool begin(struct hook *h, spank_t sp, int ac, char **av)
 	h->node = gbm_node_name(h->host, sizeof(h->host));
 	h->root = sysroot_real();
 	if (h->root < 0)
-		slurm_error("gbm: cannot open /: %s", strerror(-h->root));
+		slurm_error("gbm: cannot open /: %s", err_cause(-h->root));
 	return h->root >= 0;
 }
 
@@ -142,7 +142,7 @@ static void forget(const struct hook *h, int dir)
 
 	if (rc < 0)
 		slurm_error("gbm: job %" PRIu32 ": cannot remove its state: %s",
-			    h->job, strerror(-rc));
+			    h->job, err_cause(-rc));
 }
 
 void job_prolog(spank_t sp, int ac, char **av)
@@ -191,7 +191,7 @@ static int sweep(const struct hook *h, const struct timespec *since)
 	if (pid < 0) {
 		slurm_error("gbm: job %" PRIu32 ": what it left in /dev/shm "
 			    "stays: cannot look for its user's processes: %s",
-			    h->job, strerror(-pid));
+			    h->job, err_cause(-pid));
 		return -1;
 	}
 	leftovers_remove(h->root, h->uid, since, remove_segment, &left);
@@ -204,7 +204,7 @@ static int sweep(const struct hook *h, const struct timespec *since)
 		return 0;
 	slurm_error("gbm: job %" PRIu32 ": %" PRIu32 " of the things it left "
 		    "in /dev/shm or SysV segments cannot be removed: %s",
-		    h->job, left.failed, strerror(left.error));
+		    h->job, left.failed, err_cause(left.error));
 	return -1;
 }
 

@@ -83,7 +83,7 @@ void node_init(int ac, char **av)
 	}
 	root = sysroot_real();
 	if (root < 0) {
-		slurm_error("gbm: cannot open /: %s", strerror(-root));
+		slurm_error("gbm: cannot open /: %s", err_cause(-root));
 		return;
 	}
 	guard_at_start(root);

@@ -154,7 +154,7 @@ static void start_watch(void)
 	int rc = watch_start(&step.watch, &watcher);
 
 	if (rc < 0)
-		slurm_error("gbm: no thread: %s", strerror(-rc));
+		slurm_error("gbm: no thread: %s", err_cause(-rc));
 }
 
 int step_post_opt(spank_t sp)
@@ -195,7 +195,7 @@ int step_post_opt(spank_t sp)
 	page = mmap(NULL, cap_size(n_tasks), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED) {
-		slurm_error("gbm: no memory: %s", strerror(errno));
+		slurm_error("gbm: no memory: %s", err_cause(errno));
 		step.refuse = !step.tacit;
 		return 0;
 	}
@@ -487,7 +487,7 @@ static void forget_note(void)
 	rc = state_remove(dir, step.job);
 	if (rc < 0)
 		slurm_info("gbm: job %" PRIu32 ": cannot remove its state: %s",
-			   step.job, strerror(-rc));
+			   step.job, err_cause(-rc));
 	close(dir);
 }
 

@@ -174,7 +174,7 @@ static int enter(int root, int dir, const char *name, bool create, bool last,
 	if (fd < 0)
 		return err_set(e, "the state directory %s cannot be %s: %s",
 			       path, create ? "made" : "opened",
-			       strerror(error));
+			       err_cause(error));
 	if (fstat(fd, &st) < 0 || !dir_is_safe(&st, owner, last)) {
 		close(fd);
 		return err_set(e,
@@ -243,7 +243,7 @@ int state_load(int dir, uint32_t job, uint32_t uid, uid_t owner,
 		return err_set(e,
 			       "what this node noted of the job's cap cannot "
 			       "be read (%s): tell the administrator",
-			       strerror(-fd));
+			       err_cause(-fd));
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != owner ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) || st.st_nlink != 1)
 		n = -1;
@@ -272,11 +272,11 @@ int state_save(int dir, const struct state *s, struct err *e)
 	file_name(temp, ".new_", s->job);
 	if (unlinkat(dir, temp, 0) < 0 && errno != ENOENT)
 		return err_set(e, "cannot remove %s: %s", temp,
-			       strerror(errno));
+			       err_cause(errno));
 	fd = openat(dir, temp,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_set(e, "cannot make %s: %s", temp, strerror(errno));
+		return err_set(e, "cannot make %s: %s", temp, err_cause(errno));
 	errno = 0;
 	if (len > 0)
 		n = write(fd, text, len);
@@ -295,7 +295,7 @@ int state_save(int dir, const struct state *s, struct err *e)
 	if (!error)
 		return 0;
 	unlinkat(dir, temp, 0);
-	return err_set(e, "cannot write %s: %s", name, strerror(error));
+	return err_set(e, "cannot write %s: %s", name, err_cause(error));
 }
 
 int state_block(int dir, uint32_t job)
