@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A checkpoint is 64-bit words, least byte first: what it is and of which run,
- * then each part of the summary with its size in bytes before it, which is a
- * multiple of 8, and the CRC-32C of all of this.
+ * then each part of the summary, and what is known of its samples, with its
+ * size in bytes before it, which is a multiple of 8, and the CRC-32C of all of
+ * this.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +26,7 @@
 #include "libgbm/summary.h"
 
 #define MAGIC	UINT64_C(0x31544b50434d4247) /* "GBMCPKT1" */
-#define VERSION 1
+#define VERSION 2
 #define WORD	sizeof(uint64_t)
 
 /* Of which run: what must be the same when it goes on. */
@@ -40,6 +41,8 @@ static const char *const names[] = {
 	"horizon",
 	"number of steps",
 	"set of things to collect",
+	"kind of samples",
+	"number of shards",
 	"number of functionals",
 };
 #define N_NAMES	 (sizeof(names) / sizeof(names[0]))
@@ -47,6 +50,7 @@ static const char *const names[] = {
 #define CALLBACK UINT64_MAX /* in place of a payoff */
 
 static void identity(const struct gbm_plan *plan,
+		     const struct gbm_samples *samples,
 		     const struct gbm_summary *summary, uint64_t w[N_WORDS])
 {
 	const struct gbm_model *m = &plan->model;
@@ -63,6 +67,10 @@ static void identity(const struct gbm_plan *plan,
 	w[n++] = gbm_double_bits(m->horizon + 0.0);
 	w[n++] = m->steps;
 	w[n++] = summary->collect;
+	w[n++] = samples ? 1 + (uint64_t)samples->m.dtype +
+				   2 * (uint64_t)samples->m.save
+			 : 0;
+	w[n++] = samples ? samples->m.shards : 0;
 	w[n++] = summary->n_functionals;
 	for (size_t k = 0; k < summary->n_functionals; k++) {
 		const struct gbm_functional *f = gbm_plan_functional(plan, k);
@@ -148,10 +156,16 @@ static void get_words(struct stream *s, uint64_t *w, size_t n)
 	}
 }
 
-/* A buffer for the largest part, or NULL. */
-static void *buffer_for(const struct gbm_summary *summary)
+/* The packed size of samples, of whole words. */
+static size_t samples_size(const struct gbm_samples *samples)
 {
-	size_t most = 0, size, part = 0;
+	return (gbm_samples_packed_size(samples) + WORD - 1) / WORD * WORD;
+}
+
+/* A buffer for the largest part, or NULL; least bytes in any case. */
+static void *buffer_for(const struct gbm_summary *summary, size_t least)
+{
+	size_t most = least, size, part = 0;
 
 	while ((size = gbm_summary_packed_size(summary, part++)))
 		most = size > most ? size : most;
@@ -178,19 +192,26 @@ static int failed(struct gbm_error *err, const char *file, const char *what,
 /* ---- saving */
 
 static void put_checkpoint(struct stream *s, const struct gbm_plan *plan,
-			   uint64_t n_done, const struct gbm_summary *summary,
-			   void *buffer)
+			   uint64_t n_done, const struct gbm_samples *samples,
+			   const struct gbm_summary *summary, void *buffer)
 {
 	const uint64_t head[3] = { MAGIC, VERSION, n_done };
 	uint64_t run[N_WORDS], size, crc;
 
-	identity(plan, summary, run);
+	identity(plan, samples, summary, run);
 	put_words(s, head, 3);
 	put_words(s, run, N_WORDS);
 	for (size_t part = 0; (size = gbm_summary_packed_size(summary, part));
 	     part++) {
 		put_words(s, &size, 1);
 		gbm_summary_pack(summary, part, buffer);
+		put(s, buffer, (size_t)size);
+	}
+	if (samples) {
+		size = samples_size(samples);
+		put_words(s, &size, 1);
+		memset(buffer, 0, (size_t)size);
+		gbm_samples_pack(samples, buffer);
 		put(s, buffer, (size_t)size);
 	}
 	crc = s->crc;
@@ -207,9 +228,9 @@ static int replace(const char *file, const char *old, const char *partial)
 	return gbm_sync_directory(file);
 }
 
-int gbm_checkpoint_save(const char *file, const struct gbm_plan *plan,
-			uint64_t n_done, const struct gbm_summary *summary,
-			struct gbm_error *err)
+static int save(const char *file, const struct gbm_plan *plan, uint64_t n_done,
+		const struct gbm_samples *samples,
+		const struct gbm_summary *summary, struct gbm_error *err)
 {
 	struct stream s = { .fd = -1 };
 	char *partial = NULL, *old = NULL;
@@ -226,7 +247,7 @@ int gbm_checkpoint_save(const char *file, const struct gbm_plan *plan,
 		partial = NULL;
 	if (asprintf(&old, "%s.old", file) < 0)
 		old = NULL;
-	buffer = buffer_for(summary);
+	buffer = buffer_for(summary, samples ? samples_size(samples) : 0);
 	if (!partial || !old || !buffer) {
 		s.error = ENOMEM;
 		goto out;
@@ -238,7 +259,7 @@ int gbm_checkpoint_save(const char *file, const struct gbm_plan *plan,
 		s.error = errno;
 		goto out;
 	}
-	put_checkpoint(&s, plan, n_done, summary, buffer);
+	put_checkpoint(&s, plan, n_done, samples, summary, buffer);
 	if (!s.error && fsync(s.fd) != 0)
 		s.error = errno;
 	if (close(s.fd) != 0 && !s.error)
@@ -255,7 +276,50 @@ out:
 		       : GBM_OK;
 }
 
+int gbm_checkpoint_save(const char *file, const struct gbm_plan *plan,
+			uint64_t n_done, const struct gbm_summary *summary,
+			struct gbm_error *err)
+{
+	return save(file, plan, n_done, NULL, summary, err);
+}
+
+int gbm_checkpoint_save_samples(const char *file, const struct gbm_plan *plan,
+				const struct gbm_samples *samples,
+				const struct gbm_summary *summary,
+				struct gbm_error *err)
+{
+	if (!samples)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "samples: must not be NULL");
+	return save(file, plan, gbm_samples_written(samples), samples, summary,
+		    err);
+}
+
+int gbm_checkpoint_remove(const char *file)
+{
+	char *old = NULL;
+	int error = 0;
+
+	if (asprintf(&old, "%s.old", file) < 0)
+		return ENOMEM;
+	/* The old one first: it must not become the one that counts. */
+	if ((unlink(old) != 0 && errno != ENOENT) ||
+	    (unlink(file) != 0 && errno != ENOENT))
+		error = errno;
+	free(old);
+	return error ? error : gbm_sync_directory(file);
+}
+
 /* ---- loading */
+
+/* What is to be filled. */
+struct target {
+	const struct gbm_plan *plan;
+	struct gbm_samples *samples; /* NULL: none */
+	struct gbm_summary *summary; /* an empty one */
+	uint64_t n_done;
+	void *buffer;
+};
 
 /* The CRC holds, which is looked at before anything is believed. */
 static int is_whole(struct stream *s, off_t size)
@@ -277,12 +341,12 @@ static int is_whole(struct stream *s, off_t size)
 	return !s->error && gbm_get_word(piece) == crc;
 }
 
-/* Into summary, an empty one; returns what is wrong, or NULL. */
-static const char *get_checkpoint(struct stream *s, const struct gbm_plan *plan,
-				  uint64_t *n_done, struct gbm_summary *summary,
-				  void *buffer, char text[64])
+/* Returns what is wrong, or NULL. */
+static const char *get_checkpoint(struct stream *s, struct target *t,
+				  char text[64])
 {
 	uint64_t head[3], run[N_WORDS], mine[N_WORDS], size, n;
+	struct gbm_summary *summary = t->summary;
 	const char *other;
 
 	get_words(s, head, 3);
@@ -291,7 +355,7 @@ static const char *get_checkpoint(struct stream *s, const struct gbm_plan *plan,
 	if (head[1] != VERSION)
 		return "it is of another version of gbm";
 	get_words(s, run, N_WORDS);
-	identity(plan, summary, mine);
+	identity(t->plan, t->samples, summary, mine);
 	other = difference(run, mine);
 	if (other) {
 		snprintf(text, 64, "it is of a run with another %s", other);
@@ -299,27 +363,33 @@ static const char *get_checkpoint(struct stream *s, const struct gbm_plan *plan,
 	}
 	if (head[2] % GBM_BLOCK_PATHS)
 		return "it ends within a block of paths";
-	if (head[2] > plan->n_paths)
+	if (head[2] > t->plan->n_paths)
 		return "it has more paths than this run";
 	for (size_t part = 0; (n = gbm_summary_packed_size(summary, part));
 	     part++) {
 		get_words(s, &size, 1);
 		if (size != n)
 			return "a part has another size";
-		get(s, buffer, (size_t)n);
-		if (gbm_summary_unpack(summary, part, buffer, (size_t)n))
+		get(s, t->buffer, (size_t)n);
+		if (gbm_summary_unpack(summary, part, t->buffer, (size_t)n))
 			return "a part is damaged";
 	}
 	if (gbm_summary_stats(summary, 0)->n != head[2])
 		return "it has another number of paths than it says";
-	*n_done = head[2];
-	return NULL;
+	t->n_done = head[2];
+	if (!t->samples)
+		return NULL;
+	get_words(s, &size, 1);
+	if (size > GBM_SAMPLES_PACKED)
+		return "a part has another size";
+	get(s, t->buffer, (size_t)size);
+	return s->error ? NULL
+			: gbm_samples_restore(t->samples, t->buffer,
+					      (size_t)size);
 }
 
 /* GBM_EDAMAGED also for what is not of this run. */
-static int load(const char *file, const struct gbm_plan *plan, uint64_t *n_done,
-		struct gbm_summary *summary, void *buffer,
-		struct gbm_error *err)
+static int load(const char *file, struct target *t, struct gbm_error *err)
 {
 	struct stream s = { .fd = open(file, O_RDONLY | O_CLOEXEC) };
 	const char *wrong = NULL;
@@ -342,7 +412,7 @@ static int load(const char *file, const struct gbm_plan *plan, uint64_t *n_done,
 	else if (!s.error && lseek(s.fd, 0, SEEK_SET) != 0)
 		s.error = errno;
 	if (!wrong && !s.error)
-		wrong = get_checkpoint(&s, plan, n_done, summary, buffer, text);
+		wrong = get_checkpoint(&s, t, text);
 	close(s.fd);
 	if (s.error > 0)
 		return failed(err, file, "could not be read", s.error);
@@ -355,17 +425,15 @@ static int load(const char *file, const struct gbm_plan *plan, uint64_t *n_done,
 }
 
 /* From one of the two files, with the sentence of the first that was there. */
-static int load_either(const char *file, const char *old,
-		       const struct gbm_plan *plan, uint64_t *n_done,
-		       struct gbm_summary *summary, void *buffer,
+static int load_either(const char *file, const char *old, struct target *t,
 		       struct gbm_error *err)
 {
 	struct gbm_error second = { 0, "" };
-	int status = load(file, plan, n_done, summary, buffer, err), also;
+	int status = load(file, t, err), also;
 
 	if (status != GBM_ENOENT && status != GBM_EDAMAGED)
 		return status;
-	also = load(old, plan, n_done, summary, buffer, &second);
+	also = load(old, t, &second);
 	if (also == GBM_OK)
 		return GBM_OK;
 	if (status == GBM_ENOENT && also != GBM_ENOENT) {
@@ -375,42 +443,62 @@ static int load_either(const char *file, const char *old,
 	return status;
 }
 
+static int load_into(const char *file, const struct gbm_plan *plan,
+		     struct gbm_samples *samples, uint64_t *n_done,
+		     struct gbm_summary *summary, struct gbm_error *err)
+{
+	struct target t = { .plan = plan, .samples = samples };
+	struct gbm_error why = { 0, "" };
+	char *old = NULL;
+	int status;
+
+	*n_done = 0;
+	if (asprintf(&old, "%s.old", file) < 0)
+		old = NULL;
+	t.buffer = buffer_for(summary, samples ? GBM_SAMPLES_PACKED + WORD : 0);
+	if (!old || !t.buffer || gbm_summary_create(&t.summary, plan))
+		status = gbm_error_set(&why, GBM_ENOMEM, "%s",
+				       gbm_strerror(GBM_ENOMEM));
+	else
+		status = load_either(file, old, &t, &why);
+	if (!status)
+		status = gbm_summary_merge(summary, t.summary);
+	if (!status)
+		*n_done = t.n_done;
+	gbm_summary_destroy(&t.summary);
+	free(t.buffer);
+	free(old);
+	if (err)
+		*err = why;
+	return status;
+}
+
 int gbm_checkpoint_load(const char *file, const struct gbm_plan *plan,
 			uint64_t *n_done, struct gbm_summary *summary,
 			struct gbm_error *err)
 {
-	struct gbm_error why = { 0, "" };
-	struct gbm_summary *loaded = NULL;
-	void *buffer = NULL;
-	char *old = NULL;
-	int status;
-
 	if (n_done)
 		*n_done = 0;
-	if (!file || !*file || !n_done || !suits(plan, summary)) {
-		status = gbm_error_set(&why, GBM_EINVAL,
-				       "a checkpoint is of a file name, a plan "
-				       "and its summary");
-		goto out;
-	}
-	if (asprintf(&old, "%s.old", file) < 0)
-		old = NULL;
-	buffer = buffer_for(summary);
-	if (!old || !buffer || gbm_summary_create(&loaded, plan))
-		status = gbm_error_set(&why, GBM_ENOMEM, "%s",
-				       gbm_strerror(GBM_ENOMEM));
-	else
-		status = load_either(file, old, plan, n_done, loaded, buffer,
-				     &why);
-	if (!status)
-		status = gbm_summary_merge(summary, loaded);
-	if (status)
-		*n_done = 0;
-out:
-	gbm_summary_destroy(&loaded);
-	free(buffer);
-	free(old);
-	if (err)
-		*err = why;
+	if (!file || !*file || !n_done || !suits(plan, summary))
+		return gbm_error_set(err, GBM_EINVAL,
+				     "a checkpoint is of a file name, a plan "
+				     "and its summary");
+	return load_into(file, plan, NULL, n_done, summary, err);
+}
+
+int gbm_checkpoint_load_samples(const char *file, const struct gbm_plan *plan,
+				struct gbm_samples *samples,
+				struct gbm_summary *summary,
+				struct gbm_error *err)
+{
+	uint64_t n_done;
+	int status = load_into(file, plan, samples, &n_done, summary, err);
+
+	if (!status && n_done != gbm_samples_written(samples))
+		status = gbm_error_set(err, GBM_EDAMAGED,
+				       "%s: the checkpoint is of no use: it "
+				       "has another number of samples than "
+				       "paths",
+				       gbm_shown(file).text);
 	return status;
 }

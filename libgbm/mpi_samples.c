@@ -25,34 +25,6 @@ static void share_of(const struct team *team, uint64_t first_path,
 	}
 }
 
-/* Rank 0 makes the file, the others then find it. */
-static struct gbm_samples *
-open_all(const struct team *team, const struct gbm_plan *plan, const char *file,
-	 const struct gbm_samples_options *options, struct outcome *outcome)
-{
-	struct gbm_samples *samples = NULL;
-	struct gbm_error why = { 0 };
-	uint64_t ticket = 0;
-
-	if (team->rank == 0)
-		fail_by(outcome,
-			gbm_samples_create(&samples, file, plan, options, &why),
-			&why);
-	if (samples)
-		ticket = gbm_samples_ticket(samples);
-	mpi_ok(outcome, "MPI_Bcast",
-	       MPI_Bcast(&ticket, 1, MPI_UINT64_T, 0, team->comm));
-	if (agree(team, outcome) == GBM_OK && team->rank != 0)
-		fail_by(outcome,
-			gbm_samples_join(&samples, file, plan, options, ticket,
-					 &why),
-			&why);
-	if (agree(team, outcome) != GBM_OK &&
-	    (team->rank == 0 || options->shards))
-		gbm_samples_remove(samples);
-	return samples;
-}
-
 /*
  * Rank 0 merges the checksums of the others, one after the other: memory for
  * one of them.  On a communicator of their own, which no receive of the
@@ -111,64 +83,74 @@ static void explain(const struct outcome *outcome, struct gbm_error *err)
 	memcpy(err->text, outcome->text, sizeof(err->text));
 }
 
+/* ---- what gbm_team_run_samples() asks for; user is the struct team */
+
+static int agree_on(void *user, int status, int *code, struct gbm_error *err)
+{
+	struct outcome outcome = { .status = status, .user_code = *code };
+
+	if (status != GBM_OK)
+		memcpy(outcome.text, err->text, sizeof(outcome.text));
+	agree(user, &outcome);
+	*code = outcome.user_code;
+	if (outcome.status != GBM_OK)
+		explain(&outcome, err);
+	return outcome.status;
+}
+
+static int share_bytes(void *user, void *bytes, size_t n)
+{
+	const struct team *team = user;
+	struct outcome outcome = { 0 };
+
+	mpi_ok(&outcome, "MPI_Bcast",
+	       MPI_Bcast(bytes, (int)n, MPI_BYTE, 0, team->comm));
+	return outcome.status;
+}
+
+static int most_of(void *user, int *value)
+{
+	const struct team *team = user;
+	struct outcome outcome = { 0 };
+	int mine = *value;
+
+	mpi_ok(&outcome, "MPI_Allreduce",
+	       MPI_Allreduce(&mine, value, 1, MPI_INT, MPI_MAX, team->comm));
+	return outcome.status;
+}
+
+static int gather_all(void *user, struct gbm_samples *samples,
+		      struct gbm_stats *stats)
+{
+	const struct team *team = user;
+	struct outcome outcome = { 0 };
+
+	gather(team, samples, &outcome);
+	if (outcome.status == GBM_OK && stats)
+		fail(&outcome, gbm_mpi_stats_merge(stats, team->comm), NULL);
+	return outcome.status;
+}
+
 int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			const char *file,
 			const struct gbm_samples_options *options,
 			struct gbm_result *result, struct gbm_error *err)
 {
-	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
 	struct outcome outcome = { 0 };
-	struct gbm_samples *samples = NULL;
-	struct gbm_stats *stats = NULL;
-	struct gbm_error why = { 0 };
-	struct gbm_samples_options mine = GBM_SAMPLES_OPTIONS_INIT;
-	uint64_t first, count;
+	struct gbm_team all = { .agree = agree_on,
+				.share = share_bytes,
+				.most = most_of,
+				.gather = gather_all };
 	struct team team;
 
-	if (options && options->size == sizeof(mine))
-		mine = *options;
-
-	if (!join(&team, comm, &outcome))
-		goto out;
-	if (mine.shards) {
-		mine.shards = (unsigned)team.size;
-		mine.shard = (unsigned)team.rank;
+	if (!join(&team, comm, &outcome)) {
+		explain(&outcome, err);
+		return outcome.status;
 	}
-	fail(&outcome, gbm_plan_info(plan, &info), NULL);
-	if (options && options->size != sizeof(mine))
-		fail(&outcome, GBM_EINVAL,
-		     "samples' options: set them up with "
-		     "GBM_SAMPLES_OPTIONS_INIT");
-	else if (result && result->size != sizeof(*result))
-		fail(&outcome, GBM_EINVAL, NULL);
-	else if (result)
-		fail(&outcome, gbm_stats_create(&stats), NULL);
-	if (agree(&team, &outcome) == GBM_OK)
-		samples = open_all(&team, plan, file, &mine, &outcome);
-	if (outcome.status != GBM_OK)
-		goto out;
-
-	share_of(&team, mine.first_path, info.n_paths, &first, &count);
-	fail_by(&outcome,
-		gbm_samples_run(samples, first, count, stats,
-				&outcome.user_code, &why),
-		&why);
-	if (outcome.status == GBM_OK)
-		fail_by(&outcome, gbm_samples_sync(samples, &why), &why);
-	if (agree(&team, &outcome) == GBM_OK)
-		finish(&team, samples, &outcome);
-	if (outcome.status == GBM_OK && result) {
-		fail(&outcome, gbm_mpi_stats_merge(stats, comm), NULL);
-		if (outcome.status == GBM_OK)
-			fail(&outcome, gbm_stats_result(stats, result), NULL);
-	} else if (outcome.status == GBM_ECANCELED && result) {
-		result->user_code = outcome.user_code;
-	}
-out:
-	gbm_samples_close(&samples);
-	gbm_stats_destroy(&stats);
-	explain(&outcome, err);
-	return outcome.status;
+	all.rank = team.rank;
+	all.size = team.size;
+	all.user = &team;
+	return gbm_team_run_samples(plan, &all, file, options, result, err);
 }
 
 int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,

@@ -16,7 +16,8 @@
 /* What may be on its way to the disk at a time, of one thread. */
 #define WINDOW_BYTES (UINT64_C(8) << 20)
 
-#define PACKED_HEAD  8
+#define PACKED_HEAD  16 /* rows, ticket */
+#define PACKED_FILE  8	/* rows written */
 #define PACKED_BLOCK 12 /* checksum, rows done */
 
 struct gbm_shown gbm_shown(const char *file)
@@ -68,7 +69,8 @@ static int choose_memory(struct gbm_samples *s, struct gbm_error *err)
 			(unsigned long long)plan->budget.bytes,
 			plan->budget.source);
 	least = gbm_rows_least(plan, &s->row);
-	tables = (uint64_t)s->m.n_blocks * PACKED_BLOCK * 2;
+	/* Of this process, and packed: of another one, or for a checkpoint. */
+	tables = gbm_samples_packed_size(s) * 2 + s->n_files * PACKED_FILE;
 	s->capacity = WRITE_BYTES / s->row.bytes;
 	s->capacity -= s->capacity % GBM_BLOCK_PATHS;
 	if (s->capacity < least)
@@ -128,6 +130,7 @@ static int choose_layout(struct gbm_samples *s,
 	s->row.save = m->save;
 	s->row.float_bytes = m->dtype == GBM_F4 ? 4 : 8;
 	s->row.bytes = gbm_manifest_row_bytes(m);
+	s->n_files = m->shards ? m->shards : 1;
 	return GBM_OK;
 }
 
@@ -179,7 +182,9 @@ int gbm_samples_new(struct gbm_samples **samples, const char *file,
 		return status;
 	s->crc = calloc(s->m.n_blocks, sizeof(*s->crc));
 	s->done = calloc(s->m.n_blocks, sizeof(*s->done));
-	if (!s->crc || !s->done)
+	s->written = calloc(s->n_files, sizeof(*s->written));
+	s->resumed = calloc(s->n_files, sizeof(*s->resumed));
+	if (!s->crc || !s->done || !s->written || !s->resumed)
 		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
 	s->m.crc = s->crc;
 	return GBM_OK;
@@ -191,6 +196,7 @@ int gbm_samples_choose(struct gbm_samples *s, unsigned shard)
 		close(s->fd);
 	s->fd = -1;
 	free(s->file);
+	s->shard = shard;
 	s->first = s->m.first_path;
 	s->rows = s->m.rows;
 	if (s->m.shards) {
@@ -224,6 +230,8 @@ void gbm_samples_close(struct gbm_samples **samples)
 	free(s->file);
 	free(s->crc);
 	free(s->done);
+	free(s->written);
+	free(s->resumed);
 	free(s->expected);
 	free(s);
 	*samples = NULL;
@@ -302,17 +310,26 @@ static uint64_t get(const unsigned char *from, unsigned bytes)
 	return x;
 }
 
+static size_t packed_size(const struct gbm_samples *s, uint32_t n_blocks)
+{
+	return PACKED_HEAD + (size_t)s->n_files * PACKED_FILE +
+	       (size_t)n_blocks * PACKED_BLOCK;
+}
+
 size_t gbm_samples_packed_size(const struct gbm_samples *s)
 {
-	return PACKED_HEAD + (size_t)s->m.n_blocks * PACKED_BLOCK;
+	return packed_size(s, s->m.n_blocks);
 }
 
 void gbm_samples_pack(const struct gbm_samples *s, void *bytes)
 {
 	unsigned char *to = bytes;
 
-	put(to, s->m.rows, PACKED_HEAD);
+	put(to, s->m.rows, 8);
+	put(to + 8, s->m.ticket, 8);
 	to += PACKED_HEAD;
+	for (unsigned i = 0; i < s->n_files; i++, to += PACKED_FILE)
+		put(to, s->written[i], PACKED_FILE);
 	for (uint32_t i = 0; i < s->m.n_blocks; i++, to += PACKED_BLOCK) {
 		put(to, s->crc[i], 4);
 		put(to + 4, s->done[i], 8);
@@ -321,11 +338,22 @@ void gbm_samples_pack(const struct gbm_samples *s, void *bytes)
 
 int gbm_samples_merge(struct gbm_samples *s, const void *bytes, size_t n)
 {
-	const unsigned char *head = bytes, *from = head + PACKED_HEAD;
+	const unsigned char *files = (const unsigned char *)bytes + PACKED_HEAD;
+	const unsigned char *from;
+	uint64_t first, rows = 0;
 
 	if (!s || !bytes || n != gbm_samples_packed_size(s) ||
-	    get(head, PACKED_HEAD) != s->m.rows)
+	    get(bytes, 8) != s->m.rows)
 		return GBM_EFORMAT;
+	from = files + (size_t)s->n_files * PACKED_FILE;
+	for (unsigned i = 0; i < s->n_files; i++) {
+		rows = s->m.rows;
+		if (s->m.shards)
+			gbm_manifest_shard(&s->m, i, &first, &rows);
+		if (s->written[i] > rows ||
+		    get(files + i * PACKED_FILE, 8) > rows - s->written[i])
+			return GBM_EFORMAT;
+	}
 	for (uint32_t i = 0; i < s->m.n_blocks; i++)
 		if (get(from + i * PACKED_BLOCK + 4, 8) >
 		    gbm_samples_block_rows(s, i) - s->done[i])
@@ -334,5 +362,80 @@ int gbm_samples_merge(struct gbm_samples *s, const void *bytes, size_t n)
 		s->crc[i] ^= (uint32_t)get(from, 4);
 		s->done[i] += get(from + 4, 8);
 	}
+	for (unsigned i = 0; i < s->n_files; i++)
+		s->written[i] += get(files + i * PACKED_FILE, 8);
 	return GBM_OK;
+}
+
+void gbm_samples_forget(struct gbm_samples *s)
+{
+	memset(s->crc, 0, s->m.n_blocks * sizeof(*s->crc));
+	memset(s->done, 0, s->m.n_blocks * sizeof(*s->done));
+	memset(s->written, 0, s->n_files * sizeof(*s->written));
+}
+
+/*
+ * In a file with more rows blocks are the same, or several of them are one; in
+ * which more rows may follow.
+ */
+const char *gbm_samples_restore(struct gbm_samples *s, const void *bytes,
+				size_t n)
+{
+	const unsigned char *from = bytes;
+	struct gbm_manifest old = s->m;
+	uint64_t left;
+
+	if (n < PACKED_HEAD)
+		return "a part is damaged";
+	old.rows = get(from, 8);
+	s->m.ticket = get(from + 8, 8);
+	if (old.rows > s->m.rows)
+		return "it has more paths than this run";
+	if (old.rows != s->m.rows && s->m.shards)
+		return "shards cannot be extended";
+	if (!gbm_manifest_layout(&old) || n < packed_size(s, old.n_blocks))
+		return "a part is damaged";
+	gbm_samples_forget(s);
+	from += PACKED_HEAD;
+	for (unsigned i = 0; i < s->n_files; i++, from += PACKED_FILE)
+		s->resumed[i] = s->written[i] = get(from, 8);
+	for (left = old.rows; left; from += PACKED_BLOCK) {
+		uint64_t row = old.rows - left, done = get(from + 4, 8);
+		uint64_t rows = left < old.block_rows ? left : old.block_rows;
+		uint32_t block = (uint32_t)(row / s->m.block_rows);
+		uint64_t end = block * s->m.block_rows +
+			       gbm_samples_block_rows(s, block);
+		uint32_t crc = (uint32_t)get(from, 4);
+
+		s->crc[block] ^= gbm_crc32c_shift(crc, (end - row - rows) *
+							       s->row.bytes);
+		s->done[block] += done;
+		left -= rows;
+	}
+	return NULL;
+}
+
+uint64_t gbm_samples_front(const struct gbm_samples *s, unsigned shard)
+{
+	return shard < s->n_files ? s->written[shard] : 0;
+}
+
+void gbm_samples_set_front(struct gbm_samples *s, unsigned shard, uint64_t rows)
+{
+	if (shard < s->n_files)
+		s->resumed[shard] = rows;
+}
+
+uint64_t gbm_samples_written(const struct gbm_samples *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < s->n_files; i++)
+		n += s->written[i];
+	return n;
+}
+
+int gbm_samples_complete(const struct gbm_samples *s)
+{
+	return s->m.complete;
 }

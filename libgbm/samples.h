@@ -19,6 +19,7 @@ struct gbm_samples {
 	 */
 	char *name;
 	char *file;
+	unsigned shard;	      /* which, or 0 */
 	uint64_t first, rows; /* of that file */
 	uint64_t bytes;
 	int fd;
@@ -30,6 +31,13 @@ struct gbm_samples {
 	/* Of each block: the checksum, as far as its rows are done. */
 	uint32_t *crc;
 	uint64_t *done;
+	/* Of each file: rows written, and those from which a run went on. */
+	unsigned n_files;
+	uint64_t *written, *resumed;
+	int kept; /* there is a checkpoint: it can be resumed */
+	/* How far all are before this range, and paths of all for one of it. */
+	uint64_t progress_base;
+	double progress_scale; /* 0: only this range counts */
 	uint32_t *expected; /* what the manifest says, of a file that is read */
 	struct gbm_writer
 		*writers; /* one for each thread, from the first run on */
@@ -72,6 +80,31 @@ void gbm_samples_count(struct gbm_samples *s, uint64_t first, uint64_t n,
 /* Makes shard the file of *s, closing the one before.  Returns 0 or GBM_ENOMEM.
  */
 int gbm_samples_choose(struct gbm_samples *s, unsigned shard);
+
+/*
+ * What was packed by a run of the same file with no more rows; returns what is
+ * wrong, or NULL.
+ */
+#define GBM_SAMPLES_PACKED                                                     \
+	(16 + 8 * GBM_SAMPLES_SHARDS + 12 * GBM_MANIFEST_BLOCKS)
+const char *gbm_samples_restore(struct gbm_samples *s, const void *bytes,
+				size_t n);
+
+/* Its rows before the last, incomplete block of paths are done, no others. */
+uint64_t gbm_samples_written(const struct gbm_samples *s);
+
+/*
+ * The state of a run that writes samples, as gbm_checkpoint_load() has it, also
+ * into samples.
+ */
+struct gbm_summary;
+int gbm_checkpoint_load_samples(const char *file, const struct gbm_plan *plan,
+				struct gbm_samples *samples,
+				struct gbm_summary *summary,
+				struct gbm_error *err);
+
+/* file and file.old are gone: 0 or errno. */
+int gbm_checkpoint_remove(const char *file);
 
 /* Opens a file that is compared, and looks at its header. */
 int gbm_samples_look(struct gbm_samples *s, struct gbm_error *err);

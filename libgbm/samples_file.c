@@ -16,6 +16,8 @@
 
 #include <linux/magic.h>
 
+#include <gbm-mc/checkpoint.h>
+
 #include "libgbm/err.h"
 #include "libgbm/npy.h"
 #include "libgbm/samples.h"
@@ -370,6 +372,26 @@ static int put_header(struct gbm_samples *s)
 	return fsync(s->fd) == 0 ? 0 : errno;
 }
 
+/* Room for it, and its header: 0 or errno. */
+static int lay_out(struct gbm_samples *s)
+{
+	int error = reserve(s);
+
+	return error ? error : put_header(s);
+}
+
+static int not_made(const struct gbm_samples *s, int opened, int error,
+		    struct gbm_error *err)
+{
+	if (!opened)
+		return complain(err, GBM_ECREATE, s->file, "it cannot be made",
+				error);
+	return gbm_error_set(
+		err, GBM_ECREATE, "%s: its %s cannot be reserved: %s: %s",
+		gbm_shown(s->file).text, gbm_size_text(s->bytes).text,
+		strerror(error), advice(error));
+}
+
 static uint64_t draw_ticket(void)
 {
 	struct timespec t = { 0, 0 };
@@ -390,7 +412,7 @@ static int create(struct gbm_samples *s, int force, int with_manifest,
 	char *manifest = with_suffix(with_manifest ? s->name : s->file,
 				     with_manifest ? MANIFEST : "");
 	uint64_t freed = 0;
-	int status, error;
+	int status, error, made = 0;
 
 	status = manifest ? check_old(s, manifest, force, &freed, err)
 			  : gbm_error_set(err, GBM_ENOMEM, "no memory is left");
@@ -405,27 +427,22 @@ static int create(struct gbm_samples *s, int force, int with_manifest,
 		unlink(manifest);
 		unlink(s->file);
 	}
-	s->fd = open(s->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (s->fd < 0) {
-		status = complain(err, GBM_ECREATE, s->file,
-				  "it cannot be made", errno);
-		goto out;
-	}
-	error = reserve(s);
-	if (!error)
-		error = put_header(s);
-	if (error) {
-		status = gbm_error_set(err, GBM_ECREATE,
-				       "%s: its %s cannot be reserved: %s: %s",
-				       gbm_shown(s->file).text,
-				       gbm_size_text(s->bytes).text,
-				       strerror(error), advice(error));
-	} else if (with_manifest) {
+	/* Manifest first: a file without one is somebody else's. */
+	if (with_manifest) {
 		s->m.ticket = draw_ticket();
 		status = put_manifest(s, GBM_ECREATE, err);
+		if (status)
+			goto out;
 	}
-	if (status)
+	s->fd = open(s->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	made = s->fd >= 0;
+	error = made ? lay_out(s) : errno;
+	if (error)
+		status = not_made(s, made, error, err);
+	if (error && made)
 		unlink(s->file);
+	if (error && with_manifest)
+		unlink(manifest);
 out:
 	free(manifest);
 	return status;
@@ -493,10 +510,227 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 {
 	int status = gbm_samples_new(samples, file, plan, options, err);
 
-	if (!status && options && options->shards)
+	if (!status && options && options->shards && options->resume)
+		(*samples)->m.ticket = ticket; /* opened when it is its turn */
+	else if (!status && options && options->shards)
 		status = create(*samples, options->force, 0, err);
 	else if (!status)
 		status = join(*samples, ticket, err);
+	if (status)
+		gbm_samples_close(samples);
+	return status;
+}
+
+/* ---- going on with it */
+
+/* A file or a shard, whose first rows may be there: all that is missing. */
+static int revive(struct gbm_samples *s, struct gbm_error *err)
+{
+	uint64_t there = s->resumed[s->shard] * s->row.bytes + GBM_NPY_DATA;
+	struct stat st = { 0 };
+	int status, error;
+
+	s->fd = open(s->file,
+		     O_RDWR | O_NOFOLLOW | O_CLOEXEC |
+			     (s->resumed[s->shard] ? 0 : O_CREAT),
+		     0666);
+	if (s->fd < 0)
+		return not_made(s, 0, errno, err);
+	if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return gbm_error_set(err, GBM_ECREATE,
+				     "%s is no regular file: give another name",
+				     gbm_shown(s->file).text);
+	if (s->resumed[s->shard] && (uint64_t)st.st_size < there)
+		return gbm_error_set(err, GBM_EDAMAGED,
+				     "%s has %s, but %s by its checkpoint: "
+				     "bring it back, or replace it by force "
+				     "(--force)",
+				     gbm_shown(s->file).text,
+				     gbm_size_text((uint64_t)st.st_size).text,
+				     gbm_size_text(there).text);
+	status = check_limit(s, err);
+	if (!status)
+		status = check_room(s, (uint64_t)st.st_blocks * 512, err);
+	if (status)
+		return status;
+	error = lay_out(s);
+	return error ? not_made(s, 1, error, err) : GBM_OK;
+}
+
+int gbm_samples_move(struct gbm_samples *s, unsigned shard,
+		     struct gbm_error *err)
+{
+	int status;
+
+	if (!s || s->reads || shard >= s->n_files)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "a shard must be one of the file's");
+	if (shard == s->shard && s->fd >= 0)
+		return GBM_OK;
+	status = gbm_samples_sync(s, err);
+	if (status)
+		return status;
+	if (gbm_samples_choose(s, shard) != GBM_OK)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	return revive(s, err);
+}
+
+static int same_number(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
+
+/* In what the file of the manifest is of another run; NULL: in nothing. */
+static const char *other_run(const struct gbm_manifest *a,
+			     const struct gbm_manifest *b)
+{
+	const struct gbm_model *m = &a->model, *n = &b->model;
+
+	if (a->stream_version != b->stream_version)
+		return "stream version";
+	if (a->seed != b->seed)
+		return "seed";
+	if (m->spot != n->spot || m->horizon != n->horizon || m->vol != n->vol)
+		return m->spot != n->spot	  ? "spot"
+		       : m->horizon != n->horizon ? "horizon"
+						  : "volatility";
+	if (m->rate != n->rate || m->dividend != n->dividend ||
+	    !same_number(m->drift, n->drift))
+		return "rate, dividend or drift";
+	if (m->steps != n->steps)
+		return "number of steps";
+	if (a->save != b->save || a->dtype != b->dtype)
+		return a->save != b->save ? "--save" : "--dtype";
+	if (a->first_path != b->first_path)
+		return "first path";
+	return a->shards != b->shards ? "number of shards" : NULL;
+}
+
+static int suits(const struct gbm_samples *s, const struct gbm_manifest *there,
+		 struct gbm_error *err)
+{
+	const char *other = other_run(there, &s->m);
+
+	if (other)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "%s was written with another %s: see its "
+				     "manifest, or give another name",
+				     gbm_shown(s->name).text, other);
+	if (there->rows > s->m.rows)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "%s has %llu paths, more than this run's "
+				     "%llu: give at least as many, or another "
+				     "name",
+				     gbm_shown(s->name).text,
+				     (unsigned long long)there->rows,
+				     (unsigned long long)s->m.rows);
+	if (there->rows < s->m.rows && s->m.shards)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "%s has shards for %llu paths, and more "
+				     "would move their borders: write the "
+				     "further ones into another file (--replay "
+				     "%llu:%llu --out)",
+				     gbm_shown(s->name).text,
+				     (unsigned long long)there->rows,
+				     (unsigned long long)there->rows,
+				     (unsigned long long)s->m.rows);
+	return GBM_OK;
+}
+
+/* there: the manifest, of a file that the options suit. */
+static int go_on(struct gbm_samples *s, const struct gbm_manifest *there,
+		 const char *checkpoint, struct gbm_summary *summary,
+		 struct gbm_error *err)
+{
+	struct gbm_error why = { 0 };
+	int status = gbm_checkpoint_load_samples(checkpoint, s->plan, s,
+						 summary, &why);
+
+	if (status == GBM_ENOENT && there->complete)
+		return gbm_error_set(err, GBM_ECREATE,
+				     "%s is complete, but its checkpoint %s is "
+				     "gone: verify it (--verify), or replace "
+				     "it by force (--force)",
+				     gbm_shown(s->name).text,
+				     gbm_shown(checkpoint).text);
+	if (status && status != GBM_ENOENT) {
+		if (err)
+			*err = why;
+		return status;
+	}
+	if (status == GBM_ENOENT)
+		s->m.ticket = there->complete ? draw_ticket() : there->ticket;
+	else if (!there->complete && there->ticket != s->m.ticket)
+		return gbm_error_set(err, GBM_EDAMAGED,
+				     "%s: the checkpoint is not of this %s: "
+				     "remove one of them",
+				     gbm_shown(checkpoint).text,
+				     gbm_shown(s->name).text);
+	s->m.complete = there->complete && there->rows == s->m.rows;
+	if (s->m.complete)
+		return GBM_OK;
+	if (gbm_samples_choose(s, s->shard) != GBM_OK)
+		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	/* What is missing must not look complete, nor wait for its turn. */
+	status = put_manifest(s, GBM_ECREATE, err);
+	return status ? status : revive(s, err);
+}
+
+/* Whether there is a file by this name, of whatever kind. */
+static int is_there(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) == 0 || errno != ENOENT;
+}
+
+int gbm_samples_resume(struct gbm_samples **samples, const char *file,
+		       const struct gbm_plan *plan,
+		       const struct gbm_samples_options *options,
+		       struct gbm_summary *summary, struct gbm_error *err)
+{
+	uint32_t *crc = malloc(GBM_MANIFEST_BLOCKS * sizeof(*crc));
+	char *manifest = NULL;
+	struct gbm_manifest there;
+	int status;
+
+	if (!samples || !options || options->size != sizeof(*options) ||
+	    !options->checkpoint || !summary) {
+		status = gbm_error_set(err, GBM_EINVAL,
+				       "samples, options with a checkpoint, "
+				       "and summary: must be given");
+		free(crc);
+		return status;
+	}
+	status = gbm_samples_new(samples, file, plan, options, err);
+	if (!status)
+		manifest = with_suffix(file, MANIFEST);
+	if (!status && (!crc || !manifest))
+		status = gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	if (status)
+		goto out;
+	if (!is_there(manifest)) {
+		if (is_there(options->checkpoint))
+			status = gbm_error_set(
+				err, GBM_EDAMAGED,
+				"%s: there is a checkpoint, but no manifest "
+				"%s: bring the file back, or begin anew by "
+				"force (--force)",
+				gbm_shown(options->checkpoint).text,
+				gbm_shown(manifest).text);
+		else
+			status = create(*samples, 0, 1, err);
+		goto out;
+	}
+	status = gbm_manifest_read(&there, file, crc, err);
+	if (!status)
+		status = suits(*samples, &there, err);
+	if (!status)
+		status = go_on(*samples, &there, options->checkpoint, summary,
+			       err);
+out:
+	free(crc);
+	free(manifest);
 	if (status)
 		gbm_samples_close(samples);
 	return status;
@@ -508,7 +742,7 @@ int gbm_samples_sync(struct gbm_samples *s, struct gbm_error *err)
 {
 	int status = gbm_samples_settle(s, err);
 
-	if (status || fsync(s->fd) == 0)
+	if (status || s->fd < 0 || fsync(s->fd) == 0)
 		return status;
 	return complain(err, GBM_EIO, s->file, "it could not be written",
 			errno);
@@ -539,6 +773,8 @@ int gbm_samples_finish(struct gbm_samples *s, struct gbm_error *err)
 
 	if (s->reads)
 		return compare_checksums(s, err);
+	if (s->m.complete)
+		return GBM_OK;
 	for (uint32_t i = 0; i < s->m.n_blocks; i++)
 		if (s->done[i] != gbm_samples_block_rows(s, i))
 			return gbm_error_set(err, GBM_EIO,

@@ -60,9 +60,12 @@ static int io_failed(struct gbm_writer *w, const char *what, off_t at,
 		      gbm_shown(s->file).text, what, (unsigned long long)at,
 		      (unsigned long long)s->bytes, strerror(error), room,
 		      error == ENOSPC || error == EDQUOT
-			      ? "make room and run again"
-			      : "look after its file system and run again",
-		      s->reads ? "" : "; by its manifest it is not complete");
+			      ? "make room"
+			      : "look after its file system",
+		      s->kept	 ? ", then go on with --resume"
+		      : s->reads ? " and run again"
+				 : " and run again; by its manifest it is not "
+				   "complete");
 	gbm_samples_fail(s, &why);
 	return FAILED;
 }
@@ -326,13 +329,18 @@ static int complete_cell(struct gbm_writer *w, uint64_t first, off_t from,
 static int share_out(struct gbm_samples *s, uint64_t first, uint64_t end,
 		     int *code)
 {
-	struct gbm_share share = {
-		s->plan, first, end - first, 0, run_item, s
-	};
+	struct gbm_share share = { .plan = s->plan,
+				   .first = first,
+				   .n = end - first,
+				   .fn = run_item,
+				   .user = s };
 	int status;
 
 	share.item = (s->capacity + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS *
 		     GBM_BLOCK_PATHS;
+	share.base = s->progress_base;
+	share.scale = s->progress_scale;
+	share.total = s->m.rows;
 	status = gbm_share_run(&share, code);
 	if (status && s->error.status) {
 		*code = 0;
@@ -346,10 +354,11 @@ static int write_range(struct gbm_samples *s, uint64_t first, uint64_t end,
 {
 	const uint64_t start = first - first % GBM_BLOCK_PATHS;
 	off_t from = gbm_samples_at(s, first), to = gbm_samples_at(s, end);
-	/* Nobody else writes into a shard. */
-	int alone = s->m.shards || first == s->m.first_path;
+	/* The cell before was not written to its end, as others' are. */
+	int alone =
+		first == s->first || first == s->first + s->resumed[s->shard];
 	off_t own_from = alone ? from : cell_from(from);
-	off_t own_to = s->m.shards ? to : cell_from(to);
+	off_t own_to = cell_from(to);
 	int status;
 
 	if ((uint64_t)own_to > s->bytes)
@@ -364,6 +373,8 @@ static int write_range(struct gbm_samples *s, uint64_t first, uint64_t end,
 	if (!status && stats)
 		for (unsigned i = 0; i < s->plan->threads; i++)
 			gbm_stats_merge(stats, &s->writers[i].stats);
+	if (!status)
+		s->written[s->shard] += end - first;
 	return status;
 }
 
@@ -459,38 +470,5 @@ int gbm_samples_verify(struct gbm_samples *s, uint64_t first_path,
 		*err = s->error;
 	else if (status)
 		gbm_error_set(err, status, "%s", gbm_strerror(status));
-	return status;
-}
-
-int gbm_run_samples(const struct gbm_plan *plan, const char *file,
-		    const struct gbm_samples_options *options,
-		    struct gbm_result *result, struct gbm_error *err)
-{
-	struct gbm_samples *s = NULL;
-	struct gbm_stats *stats = NULL;
-	int status, code = 0;
-
-	if (!plan || !result || result->size != sizeof(*result) ||
-	    (options && options->first_path))
-		return gbm_error_set(err, GBM_EINVAL,
-				     "plan and result: must be given, result "
-				     "set up with GBM_RESULT_INIT; first_path "
-				     "must be 0");
-	status = gbm_stats_create(&stats);
-	if (status)
-		gbm_error_set(err, status, "%s", gbm_strerror(status));
-	if (!status)
-		status = gbm_samples_create(&s, file, plan, options, err);
-	if (!status)
-		status =
-			gbm_samples_run(s, 0, plan->n_paths, stats, &code, err);
-	if (!status)
-		status = gbm_samples_finish(s, err);
-	if (!status)
-		status = gbm_stats_result(stats, result);
-	if (status == GBM_ECANCELED)
-		result->user_code = code;
-	gbm_samples_close(&s);
-	gbm_stats_destroy(&stats);
 	return status;
 }

@@ -76,7 +76,7 @@ static uint64_t take_item(struct run *r)
 static void item_done(struct run *r, unsigned thread, uint64_t n)
 {
 	const struct gbm_plan *plan = r->share->plan;
-	uint64_t done;
+	uint64_t done, total = r->share->n;
 	int code;
 
 #ifdef _OPENMP
@@ -87,7 +87,12 @@ static void item_done(struct run *r, unsigned thread, uint64_t n)
 	    now() - r->last_report < PROGRESS_SECONDS)
 		return;
 	r->last_report = now();
-	code = plan->progress(plan->progress_user, done, r->share->n);
+	if (r->share->scale > 0.0) {
+		done = r->share->base +
+		       (uint64_t)(r->share->scale * (double)done);
+		total = r->share->total;
+	}
+	code = plan->progress(plan->progress_user, done, total);
 	if (code)
 		stop_with(r, UINT64_MAX, code);
 }

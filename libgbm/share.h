@@ -18,6 +18,9 @@ struct gbm_share {
 	 */
 	int (*fn)(void *user, unsigned thread, uint64_t first, uint64_t n);
 	void *user;
+	/* Progress is of base + scale * paths done, of total; scale 0: of n. */
+	uint64_t base, total;
+	double scale;
 };
 
 /* Threads that gbm_share_run() will use: no more than there are items. */

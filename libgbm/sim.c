@@ -227,9 +227,11 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 		     struct gbm_stats *stats, int *user_code)
 {
 	struct run r = { .plan = plan };
-	struct gbm_share share = {
-		plan, first_path, n_paths, 0, run_share, &r
-	};
+	struct gbm_share share = { .plan = plan,
+				   .first = first_path,
+				   .n = n_paths,
+				   .fn = run_share,
+				   .user = &r };
 	unsigned threads;
 	int status, code;
 

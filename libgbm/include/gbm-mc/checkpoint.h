@@ -12,6 +12,7 @@
  * returns: at any moment FILE, or FILE.old, which is the one before, is whole.
  */
 
+#include <gbm-mc/samples.h>
 #include <gbm-mc/summary.h>
 
 #ifdef __cplusplus
@@ -48,6 +49,16 @@ int gbm_checkpoint_save(const char *file, const struct gbm_plan *plan,
 int gbm_checkpoint_load(const char *file, const struct gbm_plan *plan,
 			uint64_t *n_done, struct gbm_summary *summary,
 			struct gbm_error *err);
+
+/*
+ * The same of a run that writes samples.  n_done is what gbm_samples_front() of
+ * all shards adds up to: what was written, which must be synced, on all
+ * processes, before this claims it.  gbm_samples_resume() loads it.
+ */
+int gbm_checkpoint_save_samples(const char *file, const struct gbm_plan *plan,
+				const struct gbm_samples *samples,
+				const struct gbm_summary *summary,
+				struct gbm_error *err);
 
 #pragma GCC visibility pop
 

@@ -39,6 +39,20 @@ enum gbm_dtype {
 	GBM_F4	    /* rounded to single precision */
 };
 
+/* What gbm_samples_ask_fn returns. */
+enum gbm_samples_next {
+	GBM_SAMPLES_GO_ON = 0,
+	GBM_SAMPLES_SAVE, /* a checkpoint, and go on */
+	GBM_SAMPLES_END	  /* a checkpoint, and end with GBM_ECANCELED */
+};
+
+/*
+ * Called every half second or so, on every rank, with the paths that are done;
+ * the first time before the run, when what it returns does not count.  The
+ * largest answer of all ranks counts.
+ */
+typedef int gbm_samples_ask_fn(void *user, uint64_t done);
+
 struct gbm_samples_options {
 	size_t size; /* sizeof(struct gbm_samples_options) */
 	enum gbm_save save;
@@ -57,6 +71,22 @@ struct gbm_samples_options {
 	 */
 	unsigned shards;
 	unsigned shard;
+	/*
+	 * For gbm_run_samples() and gbm_mpi_run_samples(): a checkpoint, as of
+	 * <gbm-mc/checkpoint.h>, of the file and the estimate, by this name;
+	 * NULL: none.  It is written every so many seconds (0: 60), after the
+	 * samples that it counts are on the disk, and stays when the run has
+	 * ended.  Only rank 0 needs to reach it.
+	 */
+	const char *checkpoint;
+	double every;
+	/*
+	 * Non-zero: go on from the checkpoint: see gbm_samples_resume().  The
+	 * number of ranks, threads and the chunk may be others.
+	 */
+	int resume;
+	gbm_samples_ask_fn *ask; /* NULL: nobody is asked */
+	void *ask_user;
 };
 
 #define GBM_SAMPLES_SHARDS 4096
@@ -64,7 +94,7 @@ struct gbm_samples_options {
 #define GBM_SAMPLES_OPTIONS_INIT                                               \
 	{                                                                      \
 		sizeof(struct gbm_samples_options), GBM_SAVE_TERMINAL, GBM_F8, \
-			0, 0, 0, 0                                             \
+			0, 0, 0, 0, NULL, 0.0, 0, NULL, NULL                   \
 	}
 
 /* A file of samples, open in this process. */
@@ -101,6 +131,45 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 		     struct gbm_error *err);
 uint64_t gbm_samples_ticket(const struct gbm_samples *samples);
 
+struct gbm_summary; /* of <gbm-mc/summary.h> */
+
+/*
+ * Opens a file in order to go on with it, after options->checkpoint, and sets
+ * *summary, an empty one of the plan, to the state then.  What was written
+ * later is written again.  A file that is complete is extended when the plan
+ * has more paths; of shards it is not, whose borders would move.  Without a
+ * checkpoint, a file that is not complete is begun anew in its place, and a
+ * file that is not there is created.
+ *
+ * gbm_samples_front() is where to go on; other processes join as ever, with
+ * the same options, and are told by gbm_samples_set_front() in each of them.
+ *
+ * Returns as gbm_samples_create(); or GBM_EDAMAGED when the checkpoint, or what
+ * it says about the file, is of no use; GBM_EINVAL when the file is of another
+ * run.  The file is not changed then.
+ */
+int gbm_samples_resume(struct gbm_samples **samples, const char *file,
+		       const struct gbm_plan *plan,
+		       const struct gbm_samples_options *options,
+		       struct gbm_summary *summary, struct gbm_error *err);
+
+/*
+ * Rows that are done of a shard, or of the only file, shard 0: its first ones.
+ * A run goes on after them.  All is done when it is complete.
+ */
+uint64_t gbm_samples_front(const struct gbm_samples *samples, unsigned shard);
+void gbm_samples_set_front(struct gbm_samples *samples, unsigned shard,
+			   uint64_t rows);
+int gbm_samples_complete(const struct gbm_samples *samples);
+
+/*
+ * Syncs what is open of it, and opens another shard instead, which is made if
+ * it is not there: 0, GBM_EIO or GBM_ECREATE.  Several processes may write into
+ * one shard, as they do into one file.
+ */
+int gbm_samples_move(struct gbm_samples *samples, unsigned shard,
+		     struct gbm_error *err);
+
 /* The paths of this process' shard, or of the only file. */
 void gbm_samples_shard(const struct gbm_samples *samples, uint64_t *first_path,
 		       uint64_t *n_paths);
@@ -123,12 +192,14 @@ int gbm_samples_run(struct gbm_samples *samples, uint64_t first_path,
 /*
  * What has been written so far, by checksum: to hand it to another process, or
  * to go on later.  Its size follows from the plan and options, and is below
- * 200 KB for any number of paths.  Merging adds what another process wrote,
- * and returns 0 or GBM_EFORMAT.
+ * 240 KB for any number of paths.  Merging adds what another process wrote,
+ * and returns 0 or GBM_EFORMAT; who has handed it on forgets it, if he goes on
+ * writing.
  */
 size_t gbm_samples_packed_size(const struct gbm_samples *samples);
 void gbm_samples_pack(const struct gbm_samples *samples, void *bytes);
 int gbm_samples_merge(struct gbm_samples *samples, const void *bytes, size_t n);
+void gbm_samples_forget(struct gbm_samples *samples);
 
 /* Waits until all that this process wrote is on the disk: 0 or GBM_EIO. */
 int gbm_samples_sync(struct gbm_samples *samples, struct gbm_error *err);
@@ -149,10 +220,41 @@ void gbm_samples_remove(struct gbm_samples *samples);
 /* Frees *samples and sets it to NULL; NULL, pointer to NULL are accepted. */
 void gbm_samples_close(struct gbm_samples **samples);
 
-/* gbm_run() and all of the above: the plan's samples as one file. */
+/*
+ * gbm_run() and all of the above: the plan's samples as one file. GBM_ECANCELED
+ * with options->ask: ended, to be resumed.
+ */
 int gbm_run_samples(const struct gbm_plan *plan, const char *file,
 		    const struct gbm_samples_options *options,
 		    struct gbm_result *result, struct gbm_error *err);
+
+/*
+ * Processes that write a file together, for gbm_team_run_samples(): what
+ * gbm_mpi_run_samples() is made of.  All functions are collective and return 0
+ * or a status; size 1 needs none of them.
+ */
+struct gbm_team {
+	int rank, size;
+	void *user;
+	/*
+	 * The status, code and text of the lowest rank that failed become those
+	 * of all, with its name in the text.
+	 */
+	int (*agree)(void *user, int status, int *code, struct gbm_error *err);
+	/* Rank 0's n bytes, to all. */
+	int (*share)(void *user, void *bytes, size_t n);
+	/* The largest value of all ranks, to all. */
+	int (*most)(void *user, int *value);
+	/* Merges the samples of all ranks on rank 0, and stats unless NULL. */
+	int (*gather)(void *user, struct gbm_samples *samples,
+		      struct gbm_stats *stats);
+};
+
+/* gbm_run_samples(), collective; result may be NULL. */
+int gbm_team_run_samples(const struct gbm_plan *plan,
+			 const struct gbm_team *team, const char *file,
+			 const struct gbm_samples_options *options,
+			 struct gbm_result *result, struct gbm_error *err);
 
 /* What a manifest says. */
 struct gbm_samples_info {

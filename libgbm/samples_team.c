@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A file of samples as a run of one or more processes: in rounds, between which
+ * they agree on what comes next and write a checkpoint now and then.
+ *
+ * What is done of each file, or shard, is always its first rows.  Where there
+ * are no fewer shards than processes each has its own, one after the other;
+ * else several share one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <gbm-mc/checkpoint.h>
+
+#include "libgbm/err.h"
+#include "libgbm/samples.h"
+#include "libgbm/summary.h"
+
+#define EVERY_SECONDS 60.0
+/* That a round is meant to take. */
+#define ROUND_SECONDS 0.5
+
+struct run {
+	const struct gbm_plan *plan;
+	const struct gbm_team *team;
+	const char *file;
+	struct gbm_samples_options o;
+	struct gbm_samples *samples;
+	struct gbm_stats *part;	   /* of this process, since the last save */
+	struct gbm_summary *whole; /* on rank 0 */
+	uint64_t *front;	   /* rows of each file that are done */
+	uint64_t *gain;		   /* and what the next round adds */
+	uint64_t done;		   /* of all files */
+	uint64_t round;		   /* blocks for each process */
+	double due;		   /* when the next checkpoint is */
+	int status, code;
+	struct gbm_error err;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Notes the first failure. */
+static void note(struct run *r, int status)
+{
+	if (status == GBM_OK || r->status != GBM_OK)
+		return;
+	r->status = status;
+	if (!r->err.text[0])
+		gbm_error_set(&r->err, status, "%s", gbm_strerror(status));
+}
+
+/* With a text that a function has given; what it gives later is no failure. */
+static void note_why(struct run *r, int status, const struct gbm_error *why)
+{
+	if (status != GBM_OK && r->status == GBM_OK)
+		r->err = *why;
+	note(r, status);
+}
+
+static int agree(struct run *r)
+{
+	const struct gbm_team *t = r->team;
+
+	if (t->size > 1)
+		r->status = t->agree(t->user, r->status, &r->code, &r->err);
+	return r->status;
+}
+
+static void share(struct run *r, void *bytes, size_t n)
+{
+	if (r->team->size > 1)
+		note(r, r->team->share(r->team->user, bytes, n));
+}
+
+/* ---- the beginning */
+
+static int make(struct run *r, struct gbm_error *why)
+{
+	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
+	const char *checkpoint = r->o.checkpoint;
+	int error = 0;
+
+	if (checkpoint && r->o.resume)
+		return gbm_samples_resume(&r->samples, r->file, r->plan, &r->o,
+					  r->whole, why);
+	/* What stands in the way of the file itself is said by who makes it. */
+	if (checkpoint && access(checkpoint, F_OK) == 0 && !r->o.force &&
+	    gbm_samples_info(r->file, &info, NULL) == GBM_EIO)
+		return gbm_error_set(why, GBM_ECREATE,
+				     "%s: there is a checkpoint: go on with it "
+				     "by --resume, or begin anew by force "
+				     "(--force)",
+				     gbm_shown(checkpoint).text);
+	if (checkpoint && r->o.force)
+		error = gbm_checkpoint_remove(checkpoint);
+	if (error)
+		return gbm_error_set(why, GBM_ECREATE,
+				     "%s: the checkpoint cannot be removed: %s",
+				     gbm_shown(checkpoint).text,
+				     strerror(error));
+	return gbm_samples_create(&r->samples, r->file, r->plan, &r->o, why);
+}
+
+/* As many shards as there are; of a file that is not there, one for each. */
+static void choose_shards(struct run *r)
+{
+	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
+	uint64_t shards = (uint64_t)r->team->size;
+
+	if (r->o.shards && r->o.resume && r->team->rank == 0 &&
+	    gbm_samples_info(r->file, &info, NULL) == GBM_OK && info.shards)
+		shards = info.shards;
+	share(r, &shards, sizeof(shards));
+	if (!r->o.shards)
+		return;
+	r->o.shards = (unsigned)shards;
+	r->o.shard = (unsigned)r->team->rank % r->o.shards;
+}
+
+/* Those that are missing, and room for all. */
+static void revive_shards(struct run *r)
+{
+	struct gbm_error why = { 0 };
+
+	for (unsigned i = (unsigned)r->team->rank;
+	     i < r->o.shards && r->status == GBM_OK;
+	     i += (unsigned)r->team->size)
+		note_why(r, gbm_samples_move(r->samples, i, &why), &why);
+	agree(r);
+}
+
+static void begin(struct run *r)
+{
+	uint64_t head[2] = { 0, 0 }; /* ticket, complete */
+	struct gbm_error why = { 0 };
+	unsigned files;
+
+	choose_shards(r);
+	files = r->o.shards ? r->o.shards : 1;
+	r->front = calloc(files, sizeof(*r->front));
+	r->gain = calloc(files, sizeof(*r->gain));
+	if (!r->front || !r->gain)
+		note(r, GBM_ENOMEM);
+	if (agree(r) != GBM_OK)
+		return;
+	if (r->team->rank == 0)
+		note_why(r, make(r, &why), &why);
+	if (r->samples) {
+		head[0] = r->samples->m.ticket;
+		head[1] = (uint64_t)r->samples->m.complete;
+		memcpy(r->front, r->samples->written,
+		       files * sizeof(*r->front));
+	}
+	share(r, head, sizeof(head));
+	share(r, r->front, files * sizeof(*r->front));
+	if (agree(r) != GBM_OK)
+		return;
+	if (r->team->rank != 0 && !head[1]) {
+		note_why(r,
+			 gbm_samples_join(&r->samples, r->file, r->plan, &r->o,
+					  head[0], &why),
+			 &why);
+	} else if (r->team->rank != 0) {
+		/* Nothing is left to write: only what was written counts. */
+		note_why(r,
+			 gbm_samples_new(&r->samples, r->file, r->plan, &r->o,
+					 &why),
+			 &why);
+		if (r->samples)
+			r->samples->m.complete = 1;
+	}
+	if (agree(r) != GBM_OK) {
+		if (!r->o.resume && (r->team->rank == 0 || r->o.shards))
+			gbm_samples_remove(r->samples);
+		return;
+	}
+	r->samples->kept = r->o.checkpoint != NULL;
+	for (unsigned i = 0; i < files; i++) {
+		gbm_samples_set_front(r->samples, i, r->front[i]);
+		r->done += r->front[i];
+	}
+	if (r->o.shards && r->o.resume && !r->samples->m.complete)
+		revive_shards(r);
+}
+
+/* ---- who does what */
+
+/* Paths of a file: where it begins and ends, or its last whole block does. */
+static void extent(const struct run *r, unsigned file, int whole_blocks,
+		   uint64_t *first, uint64_t *end)
+{
+	const struct gbm_manifest *m = &r->samples->m;
+	uint64_t rows = m->rows;
+
+	*first = m->first_path;
+	if (m->shards)
+		gbm_manifest_shard(m, file, first, &rows);
+	*end = *first + rows;
+	if (whole_blocks && *end % GBM_BLOCK_PATHS)
+		*end = *first < *end - *end % GBM_BLOCK_PATHS
+			       ? *end - *end % GBM_BLOCK_PATHS
+			       : *first;
+}
+
+/* The file that a process works on, as which of how many; 0: on none. */
+static int task_of(const struct run *r, unsigned rank, int whole_blocks,
+		   unsigned *file, unsigned *index, unsigned *of)
+{
+	unsigned files = r->samples->n_files, size = (unsigned)r->team->size;
+	uint64_t first, end;
+
+	*index = files < size ? rank / files : 0;
+	*of = files < size ? size / files + (rank % files < size % files) : 1;
+	for (*file = files < size ? rank % files : rank; *file < files;
+	     *file += size) {
+		extent(r, *file, whole_blocks, &first, &end);
+		if (first + r->front[*file] < end)
+			return 1;
+	}
+	return 0;
+}
+
+/* Its next blocks in this round, among several processes: the index-th part. */
+static void part_of(const struct run *r, unsigned file, int whole_blocks,
+		    unsigned index, unsigned of, uint64_t *first, uint64_t *n)
+{
+	const uint64_t size = GBM_BLOCK_PATHS;
+	uint64_t at, base, end, blocks, each, extra, begin, stop;
+
+	extent(r, file, whole_blocks, &at, &end);
+	at += r->front[file];
+	base = at - at % size;
+	blocks = (end - base + size - 1) / size;
+	if (blocks / of >= r->round)
+		blocks = r->round * of;
+	each = blocks / of;
+	extra = blocks % of;
+	begin = index * each + (index < extra ? index : extra);
+	stop = base + (begin + each + (index < extra)) * size;
+	begin = base + begin * size;
+	stop = stop < end ? stop : end;
+	begin = begin > at ? begin : at;
+	*first = begin < stop ? begin : stop;
+	*n = stop - *first;
+}
+
+/* ---- rounds */
+
+/* What each file gains in the next round; returns the sum. */
+static uint64_t plan_round(struct run *r, int whole_blocks)
+{
+	unsigned file, index, of;
+	uint64_t first, n, all = 0;
+
+	memset(r->gain, 0, r->samples->n_files * sizeof(*r->gain));
+	for (unsigned rank = 0; rank < (unsigned)r->team->size; rank++)
+		if (task_of(r, rank, whole_blocks, &file, &index, &of)) {
+			part_of(r, file, whole_blocks, index, of, &first, &n);
+			r->gain[file] += n;
+			all += n;
+		}
+	return all;
+}
+
+/* The last paths of a file that is complete: only their values are missing. */
+static void estimate_tail(struct run *r, uint64_t first, uint64_t n)
+{
+	note(r, gbm_run_range(r->plan, first, n, r->part, &r->code));
+}
+
+static void do_round(struct run *r, int whole_blocks)
+{
+	uint64_t all = plan_round(r, whole_blocks), first, n = 0;
+	struct gbm_samples *s = r->samples;
+	struct gbm_error why = { 0 };
+	unsigned file, index, of;
+
+	if (task_of(r, (unsigned)r->team->rank, whole_blocks, &file, &index,
+		    &of))
+		part_of(r, file, whole_blocks, index, of, &first, &n);
+	if (n && s->m.complete) {
+		estimate_tail(r, first, n);
+	} else if (n) {
+		s->progress_base = r->done;
+		s->progress_scale = (double)all / (double)n;
+		note_why(r, gbm_samples_move(s, file, &why), &why);
+		if (r->status == GBM_OK)
+			note_why(r,
+				 gbm_samples_run(s, first, n, r->part, &r->code,
+						 &why),
+				 &why);
+	}
+	if (agree(r) != GBM_OK)
+		return;
+	for (file = 0; file < s->n_files; file++)
+		r->front[file] += r->gain[file];
+	r->done += all;
+}
+
+/* The checksums and sums of all, to rank 0. */
+static void gather(struct run *r)
+{
+	struct gbm_error why = { 0 };
+
+	if (!r->samples->m.complete)
+		note_why(r, gbm_samples_sync(r->samples, &why), &why);
+	if (agree(r) != GBM_OK)
+		return;
+	if (r->team->size > 1)
+		note(r, r->team->gather(r->team->user, r->samples, r->part));
+	if (agree(r) != GBM_OK)
+		return;
+	if (r->team->rank != 0)
+		gbm_samples_forget(r->samples);
+	if (!r->part)
+		return;
+	if (r->team->rank == 0)
+		gbm_stats_merge(gbm_summary_stats(r->whole, 0), r->part);
+	gbm_stats_zero(r->part);
+}
+
+/* All that it claims is on the disk by then. */
+static void save(struct run *r)
+{
+	struct gbm_error why = { 0 };
+
+	gather(r);
+	if (r->status == GBM_OK && r->team->rank == 0)
+		note_why(r,
+			 gbm_checkpoint_save_samples(r->o.checkpoint, r->plan,
+						     r->samples, r->whole,
+						     &why),
+			 &why);
+	agree(r);
+	r->due = now() + (r->o.every > 0.0 ? r->o.every : EVERY_SECONDS);
+}
+
+/* Blocks of the next round, after one that took so many seconds. */
+static uint64_t next_round(uint64_t blocks, double seconds)
+{
+	double factor = ROUND_SECONDS / (seconds > 1e-6 ? seconds : 1e-6);
+
+	factor = factor > 2.0 ? 2.0 : factor < 0.25 ? 0.25 : factor;
+	blocks = (uint64_t)(factor * (double)blocks);
+	return blocks ? blocks : 1;
+}
+
+/* What all do next, as the most demanding wants it. */
+static int decide(struct run *r)
+{
+	int next = GBM_SAMPLES_GO_ON;
+
+	if (r->o.ask)
+		next = r->o.ask(r->o.ask_user, r->done);
+	if (r->team->rank == 0 && next == GBM_SAMPLES_GO_ON && now() >= r->due)
+		next = GBM_SAMPLES_SAVE;
+	if (r->team->size > 1)
+		note(r, r->team->most(r->team->user, &next));
+	return next;
+}
+
+static void keep_rounds(struct run *r)
+{
+	int next = GBM_SAMPLES_GO_ON;
+	uint64_t saved = r->done;
+
+	r->round = r->plan->threads;
+	r->due = now() + (r->o.every > 0.0 ? r->o.every : EVERY_SECONDS);
+	if (r->o.ask)
+		r->o.ask(r->o.ask_user, r->done);
+	while (plan_round(r, 1) && next != GBM_SAMPLES_END) {
+		double begun = now();
+
+		do_round(r, 1);
+		if (r->status != GBM_OK)
+			return;
+		r->round = next_round(r->round, now() - begun);
+		share(r, &r->round, sizeof(r->round));
+		next = decide(r);
+		if (agree(r) != GBM_OK)
+			return;
+		if (next != GBM_SAMPLES_GO_ON || !plan_round(r, 1)) {
+			save(r);
+			saved = r->done;
+		}
+		if (r->status != GBM_OK)
+			return;
+	}
+	/* So that a run of less than a block can be extended. */
+	if (saved == 0 && r->done == 0)
+		save(r);
+	if (r->status == GBM_OK && next == GBM_SAMPLES_END &&
+	    r->done < r->samples->m.rows) {
+		r->status = gbm_error_set(
+			&r->err, GBM_ECANCELED,
+			"%s: ended by a signal after %llu of %llu paths: go "
+			"on with --resume",
+			gbm_shown(r->file).text, (unsigned long long)r->done,
+			(unsigned long long)r->samples->m.rows);
+	}
+}
+
+/* The result, on all. */
+static void tell(struct run *r, struct gbm_result *result)
+{
+	size_t n = gbm_stats_packed_size();
+	void *bytes = malloc(n);
+
+	if (!bytes)
+		note(r, GBM_ENOMEM);
+	if (agree(r) != GBM_OK)
+		goto out;
+	gbm_stats_pack(gbm_summary_stats(r->whole, 0), bytes);
+	share(r, bytes, n);
+	note(r, gbm_stats_unpack(r->part, bytes, n));
+	if (r->status == GBM_OK)
+		note(r, gbm_stats_result(r->part, result));
+out:
+	free(bytes);
+	agree(r);
+}
+
+static void complete(struct run *r)
+{
+	struct gbm_error why = { 0 };
+
+	r->round = UINT64_MAX;
+	do_round(r, 0);
+	if (r->status != GBM_OK)
+		return;
+	gather(r);
+	if (r->status == GBM_OK && r->team->rank == 0)
+		note_why(r, gbm_samples_finish(r->samples, &why), &why);
+	agree(r);
+}
+
+static void check(struct run *r, const struct gbm_result *result,
+		  const struct gbm_samples_options *options)
+{
+	struct gbm_samples_options *o = &r->o;
+
+	if (!r->plan || !r->file || (result && result->size != sizeof(*result)))
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "plan, file and result: must be given, "
+				      "result set up with GBM_RESULT_INIT"));
+	else if (options && options->size != sizeof(*o))
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "samples' options: set them up with "
+				      "GBM_SAMPLES_OPTIONS_INIT"));
+	else if (o->first_path && (result || o->checkpoint))
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "first_path: must be 0 for a result or a "
+				      "checkpoint"));
+	else if ((result || o->checkpoint) && !r->plan->has_functional)
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "a result or a checkpoint needs a plan "
+				      "with a functional"));
+	else if (o->checkpoint && (r->plan->n_others || r->plan->collect))
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "a checkpoint of samples is of a plan "
+				      "with one functional and nothing else to "
+				      "collect"));
+	else if (o->resume && (!o->checkpoint || o->force))
+		note(r, gbm_error_set(&r->err, GBM_EINVAL,
+				      "resume: needs a checkpoint and excludes "
+				      "force"));
+	else if (result || o->checkpoint)
+		note(r, gbm_stats_create(&r->part));
+	if (r->part)
+		note(r, gbm_summary_create(&r->whole, r->plan));
+}
+
+int gbm_team_run_samples(const struct gbm_plan *plan,
+			 const struct gbm_team *team, const char *file,
+			 const struct gbm_samples_options *options,
+			 struct gbm_result *result, struct gbm_error *err)
+{
+	struct run r = { .plan = plan,
+			 .team = team,
+			 .file = file,
+			 .o = GBM_SAMPLES_OPTIONS_INIT };
+
+	if (options && options->size == sizeof(r.o))
+		r.o = *options;
+	check(&r, result, options);
+	if (agree(&r) == GBM_OK)
+		begin(&r);
+	if (r.status == GBM_OK && r.o.checkpoint)
+		keep_rounds(&r);
+	if (r.status == GBM_OK)
+		complete(&r);
+	if (r.status == GBM_OK && result)
+		tell(&r, result);
+	if (r.status == GBM_ECANCELED && result)
+		result->user_code = r.code;
+	gbm_samples_close(&r.samples);
+	gbm_stats_destroy(&r.part);
+	gbm_summary_destroy(&r.whole);
+	free(r.front);
+	free(r.gain);
+	if (err)
+		*err = r.err;
+	if (err)
+		err->status = r.status;
+	return r.status;
+}
+
+int gbm_run_samples(const struct gbm_plan *plan, const char *file,
+		    const struct gbm_samples_options *options,
+		    struct gbm_result *result, struct gbm_error *err)
+{
+	static const struct gbm_team alone = { .size = 1 };
+
+	if (!result)
+		return gbm_error_set(err, GBM_EINVAL,
+				     "plan and result: must be given, result "
+				     "set up with GBM_RESULT_INIT");
+	return gbm_team_run_samples(plan, &alone, file, options, result, err);
+}
