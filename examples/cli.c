@@ -539,12 +539,14 @@ static const struct option_spec specs[] = {
 	  "for --replay: model, seed and --save of FILE", take_file, AT(like),
 	  0 },
 	{ "checkpoint", "FILE", "a file's name, such as run.ckpt",
-	  "keep the state of the run there; SIGTERM ends it well", take_file,
+	  "keep the state of the run there (FILE.checkpoint)",
+	  take_file,
 	  AT(checkpoint), 0 },
 	{ "every", "S", "a number of seconds > 0, such as 60",
-	  "--checkpoint: seconds between two (60)", take_positive,
+	  "seconds between two checkpoints (60)", take_positive,
 	  AT(checkpoint_every), 0 },
-	{ "resume", NULL, NULL, "go on from the checkpoint, if there is one",
+	{ "resume", NULL, NULL,
+	  "go on from the checkpoint, if there is one; extend FILE",
 	  FLAG(resume, true) },
 	{ "json", NULL, NULL, "print one JSON object", FLAG(output, CLI_JSON) },
 	{ "quiet", NULL, NULL, "print the estimate alone",
@@ -717,7 +719,7 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 {
 	bool json = first_given(given, NAMES("json")) != NULL;
 	bool quiet = first_given(given, NAMES("quiet")) != NULL;
-	const char *more =
+	const char *other, *more =
 		first_given(given, NAMES("quantiles", "var", "moments"));
 
 	if (quiet && more) {
@@ -741,18 +743,23 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 		return false;
 	}
 	more = first_given(given, NAMES("resume", "every"));
-	if (more && !cli->checkpoint) {
+	if (more && !cli->checkpoint && !cli->out) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--%s is about a checkpoint: give --checkpoint FILE as "
-			 "well",
+			 "well, or --out",
 			 more);
 		return false;
 	}
-	more = first_given(given, NAMES("out", "verify", "replay", "dry-run",
-					"convergence"));
-	if (more && cli->checkpoint)
-		return exclude(error, "checkpoint", more,
-			       "keeps the state of an estimate");
+	if (cli->resume && cli->samples.force) {
+		snprintf(error, CLI_ERROR_SIZE,
+			 "--resume goes on, --force begins anew: give one");
+		return false;
+	}
+	if (!more && cli->checkpoint)
+		more = "checkpoint";
+	other = first_given(given, NAMES("verify", "replay", "convergence"));
+	if (more && other)
+		return exclude(error, other, more, "has no checkpoint");
 	if (json && quiet) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--json and --quiet exclude each other: give one");
@@ -836,6 +843,16 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		cli->options.collect |= GBM_COLLECT_MOMENTS;
 	if (!compatible(cli, given, error))
 		return false;
+	if (cli->out && !cli->checkpoint && cli->action != CLI_REPLAY) {
+		if ((size_t)snprintf(cli->beside_out, CLI_FILE, "%s.checkpoint",
+				     cli->out) >= CLI_FILE) {
+			snprintf(error, CLI_ERROR_SIZE,
+				 "--out has too long a name: give a shorter "
+				 "one");
+			return false;
+		}
+		cli->checkpoint = cli->beside_out;
+	}
 	if (cli->verify)
 		cli->action = CLI_VERIFY;
 	return true;

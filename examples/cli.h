@@ -63,7 +63,8 @@ struct cli {
 	double cost;		       /* NAN: not given */
 	int moments;		       /* a bool */
 	struct cli_histogram histogram;
-	const char *checkpoint;	 /* NULL: none; of argv */
+	const char *checkpoint;	 /* NULL: none; of argv, or the next */
+	char beside_out[CLI_FILE];
 	double checkpoint_every; /* seconds */
 	int resume;		 /* a bool */
 	const char *fan; /* a file, of argv; NULL: none */

@@ -301,7 +301,7 @@ static int simulate(const struct world *world, const struct cli *cli,
 
 	begin_progress(progress);
 	begin = now();
-	if (cli->checkpoint)
+	if (cli->checkpoint && !cli->out)
 		code = run_rounds(world, cli, plan, progress, report->summary,
 				  &report->result, &report->start);
 	else if (cli->convergence)
@@ -315,8 +315,11 @@ static int simulate(const struct world *world, const struct cli *cli,
 	end_progress(progress);
 	if (code != EX_OK)
 		return code;
-	if (status != GBM_OK && err.text[0])
-		return give_up(world, status, &err);
+	if (status != GBM_OK && err.text[0]) {
+		code = give_up(world, status, &err);
+		/* By a signal: there is nobody else who would cancel it. */
+		return status == GBM_ECANCELED ? EX_TEMPFAIL : code;
+	}
 	if (status != GBM_OK) {
 		complain(world, "the run failed: %s", gbm_strerror(status));
 		return exit_code(status);
@@ -378,8 +381,8 @@ static int prepare(const struct world *world, const struct cli *cli,
 	char error[CLI_ERROR_SIZE];
 	int status = GBM_OK;
 
-	if (cli->options.collect || cli->options.n_others || cli->checkpoint ||
-	    cli->convergence)
+	if (cli->options.collect || cli->options.n_others || cli->convergence ||
+	    (cli->checkpoint && !cli->out))
 		status = gbm_summary_create(summary, plan);
 	if (worst(world, status) != GBM_OK) {
 		complain(world, "a rank had no memory for what is collected: "
@@ -467,6 +470,8 @@ static int run(const struct world *world, struct cli *cli)
 				   report.peak_node);
 		}
 	} else {
+		if (cli->out)
+			samples_keep(cli, &report.start);
 		code = run_and_tell(world, cli, plan, &progress, &report);
 	}
 	gbm_plan_destroy(&plan);

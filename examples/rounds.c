@@ -24,7 +24,7 @@ static void on_signal(int number)
 		asked_to_save = 1;
 }
 
-static void heed_signals(void)
+void heed_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal,
 				    .sa_flags = SA_RESTART };
@@ -34,8 +34,17 @@ static void heed_signals(void)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-/* Slurm has run this job before: a node failed, or it was preempted. */
-static bool is_restarted(void)
+int asked(void)
+{
+	int next = asked_to_end	   ? GBM_SAMPLES_END
+		   : asked_to_save ? GBM_SAMPLES_SAVE
+				   : GBM_SAMPLES_GO_ON;
+
+	asked_to_save = 0;
+	return next;
+}
+
+bool is_restarted(void)
 {
 	const char *count = getenv("SLURM_RESTART_COUNT");
 
@@ -119,16 +128,18 @@ static uint64_t next_round(uint64_t n, double seconds)
 }
 
 /* What the ranks agree on after a round. */
-enum { GO_ON, SAVE, END };
+enum {
+	GO_ON = GBM_SAMPLES_GO_ON,
+	SAVE = GBM_SAMPLES_SAVE,
+	END = GBM_SAMPLES_END
+};
 
 static int vote(const struct world *world, double due)
 {
-	int mine = asked_to_end			      ? END
-		   : asked_to_save		      ? SAVE
-		   : world->rank == 0 && now() >= due ? SAVE
-						      : GO_ON;
+	int mine = asked();
 
-	asked_to_save = 0;
+	if (mine == GO_ON && world->rank == 0 && now() >= due)
+		mine = SAVE;
 	return -worst(world, -mine);
 }
 

@@ -24,4 +24,13 @@ int run_rounds(const struct world *world, const struct cli *cli,
 	       struct gbm_summary *summary, struct gbm_result *result,
 	       uint64_t *start);
 
+/* SIGTERM and SIGUSR1 are heeded from now on, by what asked() returns. */
+void heed_signals(void);
+
+/* Since the last time: an enum gbm_samples_next. */
+int asked(void);
+
+/* Slurm has run this job before: a node failed, or it was preempted. */
+bool is_restarted(void);
+
 #endif

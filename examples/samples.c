@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "rounds.h"
+
 int samples_of_manifest(struct cli *cli, struct gbm_error *err)
 {
 	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
@@ -24,6 +26,28 @@ int samples_of_manifest(struct cli *cli, struct gbm_error *err)
 	if (!cli->save_given)
 		cli->samples.save = info.save;
 	return GBM_OK;
+}
+
+/* The first call is from before the run. */
+static int ask(void *user, uint64_t done)
+{
+	uint64_t *start = user;
+
+	if (*start == UINT64_MAX)
+		*start = done;
+	return asked();
+}
+
+void samples_keep(struct cli *cli, uint64_t *start)
+{
+	*start = UINT64_MAX;
+	cli->samples.checkpoint = cli->checkpoint;
+	cli->samples.every = cli->checkpoint_every;
+	cli->samples.resume = cli->resume || is_restarted();
+	cli->samples.force = cli->samples.force && !cli->samples.resume;
+	cli->samples.ask = ask;
+	cli->samples.ask_user = start;
+	heed_signals();
 }
 
 double samples_bytes(const struct cli *cli)
