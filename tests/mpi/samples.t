@@ -23,7 +23,7 @@ cases=("--paths 300007 --payoff call |"
 
 # written COMMAND...: ends well and writes what $tmp/1.npy holds.
 written() {
-  rm -f "$out" "$out.json"
+  rm -f "$out"*
   run "$@" --out "$out" --quiet
   is "$status" 0 || { cat "$tmp/err"; return 1; }
   cmp "$tmp/1.npy" "$out" || return
@@ -144,7 +144,8 @@ for ranks in 1 3; do
     <(for shard in "${shards[@]}"; do tail -c +4097 "$shard"; done) \
     <(tail -c +4097 "$tmp/a.npy")
   ok "and there are no others" \
-    is "$status $(echo "$tmp"/s.*)" "0 ${shards[*]} $tmp/s.npy.json"
+    is "$status $(echo "$tmp"/s.*)" \
+      "0 ${shards[*]} $tmp/s.npy.checkpoint $tmp/s.npy.json"
   for readers in 1 2; do
     run mpi $readers "$sim" --verify "$tmp/s.npy"
     ok "$ranks shards verified by $readers ranks" is "$status" 0
@@ -152,7 +153,7 @@ for ranks in 1 3; do
 done
 run mpi 3 "$sim" --out "$tmp/s.npy" --shards
 ok "shards that are there" refused 73 "is there"
-rm "$tmp/s.npy.json" "$tmp/s.0.npy" "$tmp/s.2.npy"
+rm "$tmp"/s.npy.* "$tmp/s.0.npy" "$tmp/s.2.npy"
 run mpi 3 "$sim" --out "$tmp/s.npy" --shards
 ok "one shard that is there" refused 73 "s.1.npy is there"
 ok "and the others are gone again" is "$(echo "$tmp"/s.*)" "$tmp/s.1.npy"
@@ -186,7 +187,7 @@ ok "a manifest of another version" refused 65 "another version"
 
 # What is there stays.
 echo precious >"$out"
-rm -f "$out.json"
+rm -f "$out".*
 run "$sim" --out "$out"
 ok "an existing file" refused 73 "o.npy is there"
 run mpi 2 "$sim" --out "$out"
