@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -10,15 +11,33 @@
 /* Least time between two calls of the progress function. */
 #define PROGRESS_SECONDS 0.1
 
+/*
+ * Of a fed run.  An item's, so that the feed is looked after; of all the paths
+ * that are asked for at a time; and of those that are worth it.
+ */
+#define ITEM_SECONDS  4e-3
+#define WANT_SECONDS  0.1
+#define LEAST_SECONDS 1e-3
+
+/* Items of each thread that are left when more are asked for. */
+#define ITEMS_AHEAD 2
+
+struct range {
+	uint64_t next, end;
+};
+
 /* What the threads of a run share. */
 struct run {
 	const struct gbm_share *share;
-	uint64_t next; /* the first item that no thread has taken */
-	uint64_t done; /* paths */
+	unsigned threads;
+	struct range now, then; /* what is worked on, and what will be */
+	int ended;		/* nothing follows these */
+	uint64_t done;		/* paths; of a feed, before its last range */
 	int stop;
-	int code;	    /* a callback's non-zero return */
-	uint64_t code_item; /* the least item that returned one */
-	double last_report; /* seconds; of the thread that reports */
+	int status;	     /* a feed's failure */
+	int code;	     /* a callback's non-zero return */
+	uint64_t code_first; /* of the least item that returned one */
+	double last_report;  /* seconds; of the thread that reports */
 };
 
 static double now(void)
@@ -29,15 +48,15 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void stop_with(struct run *r, uint64_t item, int code)
+static void stop_with(struct run *r, uint64_t first, int code)
 {
 #ifdef _OPENMP
 #pragma omp critical(gbm_stop)
 #endif
 	{
-		if (!r->code || item < r->code_item) {
+		if (!r->code || first < r->code_first) {
 			r->code = code;
-			r->code_item = item;
+			r->code_first = first;
 		}
 #ifdef _OPENMP
 #pragma omp atomic write
@@ -58,27 +77,114 @@ static int stopped(struct run *r)
 }
 
 /*
- * The next item to work on.  A worksharing loop could not be left before its
- * end, which for many paths is too far away for a run that was stopped.
+ * The next item to work on, of most paths at most; returns 0 when there will be
+ * none, and sets *n to 0 when there is none yet.  A worksharing loop could not
+ * be left before its end, which for many paths is too far away for a run that
+ * was stopped.
  */
-static uint64_t take_item(struct run *r)
+static int take_item(struct run *r, uint64_t most, uint64_t *first, uint64_t *n)
 {
-	uint64_t k;
+	int more;
 
 #ifdef _OPENMP
-#pragma omp atomic capture
+#pragma omp critical(gbm_take)
 #endif
-	k = r->next++;
-	return k;
+	{
+		if (r->now.next == r->now.end) {
+			r->now = r->then;
+			r->then = (struct range){ 0, 0 };
+		}
+		*first = r->now.next;
+		*n = r->now.end - r->now.next;
+		if (*n > most)
+			*n = most;
+		r->now.next += *n;
+		more = *n || !r->ended;
+	}
+	return more;
+}
+
+/* What is left of the range that is worked on, and whether there is another. */
+static uint64_t left_of(struct run *r, int *spare)
+{
+	uint64_t left;
+
+#ifdef _OPENMP
+#pragma omp critical(gbm_take)
+#endif
+	{
+		left = r->now.end - r->now.next;
+		*spare = r->then.next < r->then.end;
+	}
+	return left;
+}
+
+static void add_range(struct run *r, uint64_t first, uint64_t n)
+{
+#ifdef _OPENMP
+#pragma omp critical(gbm_take)
+#endif
+	{
+		r->then = (struct range){ first, first + n };
+		r->done = first;
+	}
+}
+
+static void end_ranges(struct run *r, int status)
+{
+#ifdef _OPENMP
+#pragma omp critical(gbm_take)
+#endif
+	r->ended = 1;
+	if (status >= 0)
+		return;
+	r->status = status;
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+	r->stop = 1;
+}
+
+/* Paths of whole blocks that a thread needs so long for. */
+static uint64_t paths_in(double seconds, double block_seconds)
+{
+	double blocks = seconds / block_seconds;
+
+	return (blocks < 1     ? 1
+		: blocks < 1e9 ? (uint64_t)blocks
+			       : 1000000000) *
+	       GBM_BLOCK_PATHS;
+}
+
+/* Looks after the feed; most paths are an item. */
+static void tend(struct run *r, double block_seconds, uint64_t most)
+{
+	const struct gbm_feed *feed = r->share->feed;
+	uint64_t want = 0, least = 0, first, n, left;
+	int spare, answer;
+
+	left = left_of(r, &spare);
+	if (!spare && !r->ended && left < ITEMS_AHEAD * r->threads * most) {
+		want = r->threads * paths_in(WANT_SECONDS, block_seconds);
+		least = r->threads * paths_in(LEAST_SECONDS, block_seconds);
+	}
+	answer = feed->next(feed->user, want, least, &first, &n);
+	if (answer == GBM_FEED_RANGE)
+		add_range(r, first, n);
+	else if (answer != GBM_FEED_WAIT)
+		end_ranges(r, answer);
 }
 
 /* Counts an item; the calling thread reports now and then. */
 static void item_done(struct run *r, unsigned thread, uint64_t n)
 {
-	const struct gbm_plan *plan = r->share->plan;
-	uint64_t done, total = r->share->n;
+	const struct gbm_share *share = r->share;
+	const struct gbm_plan *plan = share->plan;
+	uint64_t done, total = share->feed ? plan->n_paths : share->n;
 	int code;
 
+	if (share->feed)
+		n = 0;
 #ifdef _OPENMP
 #pragma omp atomic capture
 #endif
@@ -87,10 +193,9 @@ static void item_done(struct run *r, unsigned thread, uint64_t n)
 	    now() - r->last_report < PROGRESS_SECONDS)
 		return;
 	r->last_report = now();
-	if (r->share->scale > 0.0) {
-		done = r->share->base +
-		       (uint64_t)(r->share->scale * (double)done);
-		total = r->share->total;
+	if (share->scale > 0.0) {
+		done = share->base + (uint64_t)(share->scale * (double)done);
+		total = share->total;
 	}
 	code = plan->progress(plan->progress_user, done, total);
 	if (code)
@@ -99,7 +204,9 @@ static void item_done(struct run *r, unsigned thread, uint64_t n)
 
 static uint64_t count_items(const struct gbm_share *share)
 {
-	return share->n / share->item + (share->n % share->item != 0);
+	uint64_t item = share->feed ? GBM_BLOCK_PATHS : share->item;
+
+	return share->n / item + (share->n % item != 0);
 }
 
 unsigned gbm_share_threads(const struct gbm_share *share)
@@ -110,33 +217,76 @@ unsigned gbm_share_threads(const struct gbm_share *share)
 					    : share->plan->threads;
 }
 
-int gbm_share_run(const struct gbm_share *share, int *code)
+/* Gives way to the thread that looks after the feed, or to other processes. */
+static void wait_a_little(unsigned id)
 {
-	struct run r = { .share = share, .last_report = now() };
-	uint64_t items = count_items(share), size = share->item;
+	const struct timespec little = { 0, 20000 };
 
-#ifdef _OPENMP
-	unsigned threads = gbm_share_threads(share);
-#pragma omp parallel num_threads(threads)
-#endif
-	{
-		unsigned id = 0;
-		uint64_t k;
+	if (id)
+		nanosleep(&little, NULL);
+	else
+		sched_yield();
+}
 
-#ifdef _OPENMP
-		id = (unsigned)omp_get_thread_num();
-#endif
-		while (!stopped(&r) && (k = take_item(&r)) < items) {
-			uint64_t n = k + 1 < items ? size : share->n - k * size;
-			int c = share->fn(share->user, id,
-					  share->first + k * size, n);
+/* What one thread does. */
+static void work(struct run *r, unsigned id)
+{
+	const struct gbm_share *share = r->share;
+	/* Until it is known, a block is an item, and all that is asked for. */
+	double block_seconds = share->feed ? WANT_SECONDS : 0, begun = 0;
+	uint64_t most = share->feed ? GBM_BLOCK_PATHS : share->item, first, n;
+	int known = 0, code;
 
-			if (c)
-				stop_with(&r, k, c);
-			else
-				item_done(&r, id, n);
+	while (!stopped(r)) {
+		if (share->feed && id == 0)
+			tend(r, block_seconds, most);
+		if (!take_item(r, most, &first, &n))
+			break;
+		if (!n) {
+			wait_a_little(id);
+			continue;
+		}
+		if (share->feed)
+			begun = now();
+		code = share->fn(share->user, id, first, n);
+		if (code)
+			stop_with(r, first, code);
+		else
+			item_done(r, id, n);
+		if (share->feed) {
+			double mine =
+				(now() - begun) * GBM_BLOCK_PATHS / (double)n;
+
+			block_seconds =
+				known ? (block_seconds + mine) / 2 : mine;
+			if (block_seconds < 1e-9)
+				block_seconds = 1e-9;
+			known = 1;
+			most = paths_in(ITEM_SECONDS, block_seconds);
+			if (most > share->item)
+				most = share->item;
 		}
 	}
+}
+
+int gbm_share_run(const struct gbm_share *share, int *code)
+{
+	struct run r = { .share = share,
+			 .threads = gbm_share_threads(share),
+			 .last_report = now() };
+
+	if (!share->feed) {
+		r.now = (struct range){ share->first, share->first + share->n };
+		r.ended = 1;
+	}
+#ifdef _OPENMP
+#pragma omp parallel num_threads(r.threads)
+	work(&r, (unsigned)omp_get_thread_num());
+#else
+	work(&r, 0);
+#endif
 	*code = r.code;
+	if (r.status)
+		return r.status;
 	return r.stop ? GBM_ECANCELED : GBM_OK;
 }

@@ -11,7 +11,7 @@
 
 /* What a thread works with. */
 struct worker {
-	double *paths;	/* rectangle of prices, for a callback */
+	double *paths; /* rectangle of prices, for a callback */
 	/* Of one item, a row for each functional, or one for all in turn. */
 	double *values;
 	struct gbm_summary *summary;
@@ -222,30 +222,18 @@ int gbm_summary_create(struct gbm_summary **summary,
 }
 
 /* Into the summary or, when that is NULL, the statistics. */
-static int run_range(const struct gbm_plan *plan, uint64_t first_path,
-		     uint64_t n_paths, struct gbm_summary *summary,
-		     struct gbm_stats *stats, int *user_code)
+static int run_share_of(const struct gbm_plan *plan, struct gbm_share *share,
+			struct gbm_summary *summary, struct gbm_stats *stats,
+			int *user_code)
 {
 	struct run r = { .plan = plan };
-	struct gbm_share share = { .plan = plan,
-				   .first = first_path,
-				   .n = n_paths,
-				   .fn = run_share,
-				   .user = &r };
 	unsigned threads;
 	int status, code;
 
-	if (user_code)
-		*user_code = 0;
-	if (!plan || !plan->has_functional || first_path > plan->n_paths ||
-	    n_paths > plan->n_paths - first_path ||
-	    first_path % GBM_BLOCK_PATHS ||
-	    (n_paths % GBM_BLOCK_PATHS && first_path + n_paths < plan->n_paths))
-		return GBM_EINVAL;
-	if (!n_paths)
-		return GBM_OK;
-	share.item = plan->chunk.item;
-	threads = gbm_share_threads(&share);
+	share->fn = run_share;
+	share->user = &r;
+	share->item = plan->chunk.item;
+	threads = gbm_share_threads(share);
 	r.workers = make_workers(plan, summary, threads);
 	if (!r.workers)
 		return GBM_ENOMEM;
@@ -256,7 +244,7 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 			return GBM_ENOMEM;
 		}
 	}
-	status = gbm_share_run(&share, &code);
+	status = gbm_share_run(share, &code);
 	for (unsigned i = 0; i < threads && status == GBM_OK; i++)
 		if (summary)
 			gbm_summary_take(summary, r.workers[i].summary);
@@ -272,6 +260,33 @@ static int run_range(const struct gbm_plan *plan, uint64_t first_path,
 	return status;
 }
 
+static int run_range(const struct gbm_plan *plan, uint64_t first_path,
+		     uint64_t n_paths, struct gbm_summary *summary,
+		     struct gbm_stats *stats, int *user_code)
+{
+	struct gbm_share share = { .plan = plan,
+				   .first = first_path,
+				   .n = n_paths };
+
+	if (user_code)
+		*user_code = 0;
+	if (!plan || !plan->has_functional || first_path > plan->n_paths ||
+	    n_paths > plan->n_paths - first_path ||
+	    first_path % GBM_BLOCK_PATHS ||
+	    (n_paths % GBM_BLOCK_PATHS && first_path + n_paths < plan->n_paths))
+		return GBM_EINVAL;
+	if (!n_paths)
+		return GBM_OK;
+	return run_share_of(plan, &share, summary, stats, user_code);
+}
+
+/* A summary that runs of the plan can be added to. */
+static int suits(const struct gbm_plan *plan, const struct gbm_summary *summary)
+{
+	return summary->collect == plan->collect &&
+	       summary->n_functionals == 1 + plan->n_others;
+}
+
 int gbm_run_range(const struct gbm_plan *plan, uint64_t first_path,
 		  uint64_t n_paths, struct gbm_stats *stats, int *user_code)
 {
@@ -284,10 +299,25 @@ int gbm_run_summary(const struct gbm_plan *plan, uint64_t first_path,
 		    uint64_t n_paths, struct gbm_summary *summary,
 		    int *user_code)
 {
-	if (!plan || !summary || summary->collect != plan->collect ||
-	    summary->n_functionals != 1 + plan->n_others)
+	if (!plan || !summary || !suits(plan, summary))
 		return GBM_EINVAL;
 	return run_range(plan, first_path, n_paths, summary, NULL, user_code);
+}
+
+int gbm_run_fed(const struct gbm_plan *plan, const struct gbm_feed *feed,
+		struct gbm_summary *summary, struct gbm_stats *stats,
+		int *user_code)
+{
+	struct gbm_share share = { .plan = plan, .feed = feed };
+
+	if (user_code)
+		*user_code = 0;
+	if (!plan || !plan->has_functional || !feed ||
+	    feed->size != sizeof(*feed) || !feed->next || !summary == !stats ||
+	    (summary && !suits(plan, summary)))
+		return GBM_EINVAL;
+	share.n = plan->n_paths;
+	return run_share_of(plan, &share, summary, stats, user_code);
 }
 
 int gbm_run(const struct gbm_plan *plan, struct gbm_result *result)
