@@ -440,24 +440,22 @@ int gbm_mpi_summary_merge(struct gbm_summary *summary, MPI_Comm comm)
 	return merge_summary(&team, summary, &outcome);
 }
 
-/* This rank's share of the run, into one of the two. */
-static void run_share(const struct team *team, const struct gbm_plan *plan,
-		      struct gbm_stats *stats, struct gbm_summary *summary,
-		      struct outcome *outcome)
+/* All of the plan, each rank what it takes of it, into one of the two. */
+static void run_shares(const struct team *team, const struct gbm_plan *plan,
+		       struct gbm_stats *stats, struct gbm_summary *summary,
+		       struct outcome *outcome)
 {
 	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
-	uint64_t first = 0, count = 0;
-	int *code = &outcome->user_code;
-	int status = gbm_plan_info(plan, &info);
+	struct counter counter;
+	uint64_t next = 0;
 
-	if (status == GBM_OK)
-		range_of(team, info.n_paths, &first, &count);
-	if (status == GBM_OK && (summary || count > 0))
-		status = summary ? gbm_run_summary(plan, first, count, summary,
-						   code)
-				 : gbm_run_range(plan, first, count, stats,
-						 code);
-	fail(outcome, status, NULL);
+	fail(outcome, gbm_plan_info(plan, &info), NULL);
+	if (agree(team, outcome) != GBM_OK)
+		return;
+	if (gbm_counter_open(&counter, team, NULL, outcome) == GBM_OK)
+		gbm_counter_run(&counter, plan, &next, info.n_paths, summary,
+				stats, outcome);
+	gbm_counter_close(&counter, outcome);
 }
 
 int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
@@ -473,10 +471,8 @@ int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
 		fail(&outcome, GBM_EINVAL, NULL);
 	else
 		fail(&outcome, gbm_stats_create(&stats), NULL);
-	if (outcome.status == GBM_OK)
-		run_share(&team, plan, stats, NULL, &outcome);
-
-	if (agree(&team, &outcome) == GBM_OK &&
+	run_shares(&team, plan, stats, NULL, &outcome);
+	if (outcome.status == GBM_OK &&
 	    merge_stats(&team, stats, &outcome) == GBM_OK)
 		fail(&outcome, gbm_stats_result(stats, result), NULL);
 	else if (outcome.status == GBM_ECANCELED && result &&
@@ -498,11 +494,135 @@ int gbm_mpi_run_summary(const struct gbm_plan *plan, MPI_Comm comm,
 		return outcome.status;
 	if (!summary)
 		fail(&outcome, GBM_EINVAL, NULL);
-	else
-		run_share(&team, plan, NULL, summary, &outcome);
-	if (agree(&team, &outcome) == GBM_OK)
+	run_shares(&team, plan, NULL, summary, &outcome);
+	if (outcome.status == GBM_OK)
 		merge_summary(&team, summary, &outcome);
 	else if (outcome.status == GBM_ECANCELED && user_code)
 		*user_code = outcome.user_code;
+	return outcome.status;
+}
+
+/* ---- until something is reached */
+
+static bool has_tolerance(const struct gbm_goal *goal)
+{
+	return goal->tolerance > 0 || goal->abs_tolerance > 0;
+}
+
+static bool is_check(uint64_t n, uint64_t n_paths)
+{
+	return n == n_paths || (n && gbm_goal_check(n - 1) == n);
+}
+
+/*
+ * Whether rank 0's whole and all parts together meet the tolerance; the parts
+ * stay as they are.
+ */
+static bool all_met(const struct team *team, const struct gbm_plan *plan,
+		    const struct gbm_goal *goal, struct gbm_summary *whole,
+		    struct gbm_summary *part, struct outcome *outcome)
+{
+	struct gbm_stats *sum = NULL, *of_part;
+	int met = 1;
+
+	for (size_t k = 0; (of_part = gbm_summary_stats(part, k)) &&
+			   outcome->status == GBM_OK;
+	     k++) {
+		fail(outcome, gbm_stats_create(&sum), NULL);
+		if (sum)
+			gbm_stats_merge(sum, of_part);
+		if (merge_stats(team, sum, outcome) == GBM_OK) {
+			gbm_stats_merge(sum, gbm_summary_stats(whole, k));
+			met = met && gbm_goal_met(goal, plan, sum);
+		}
+		gbm_stats_destroy(&sum);
+	}
+	mpi_ok(outcome, "MPI_Bcast",
+	       MPI_Bcast(&met, 1, MPI_INT, 0, team->comm));
+	return met && agree(team, outcome) == GBM_OK;
+}
+
+/* From *next on, into the parts, of which the wholes know nothing. */
+static void run_to_goal(const struct team *team, const struct gbm_plan *plan,
+			const struct gbm_goal *goal, uint64_t n_paths,
+			struct gbm_summary *whole, struct gbm_summary *part,
+			uint64_t *next, struct gbm_ending *e,
+			struct outcome *outcome)
+{
+	bool checks = has_tolerance(goal), late = false, paused = false;
+	struct counter counter;
+
+	gbm_counter_open(&counter, team, goal, outcome);
+	while (outcome->status == GBM_OK) {
+		uint64_t end = n_paths;
+
+		if (checks && is_check(*next, n_paths))
+			e->met =
+				all_met(team, plan, goal, whole, part, outcome);
+		if (e->met || *next == n_paths || paused)
+			break;
+		if (checks && gbm_goal_check(*next) < end)
+			end = gbm_goal_check(*next);
+		gbm_counter_run(&counter, plan, next, end, part, NULL, outcome);
+		paused = counter.closed;
+		late = counter.late;
+	}
+	e->why = e->met		    ? GBM_WHY_TOLERANCE
+		 : *next == n_paths ? GBM_WHY_PATHS
+		 : late		    ? GBM_WHY_SECONDS
+				    : GBM_WHY_PAUSE;
+	e->n_own = counter.own_paths;
+	gbm_counter_close(&counter, outcome);
+}
+
+static bool is_goal(const struct gbm_goal *g)
+{
+	return g && g->size == sizeof(*g) && isfinite(g->tolerance) &&
+	       isfinite(g->abs_tolerance) && isfinite(g->seconds) &&
+	       g->tolerance >= 0 && g->abs_tolerance >= 0 && g->seconds >= 0;
+}
+
+int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
+		      const struct gbm_goal *goal, struct gbm_summary *summary,
+		      uint64_t *n_done, struct gbm_ending *ending)
+{
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	struct gbm_ending e = GBM_ENDING_INIT;
+	struct outcome outcome = { 0 };
+	struct gbm_summary *part = NULL;
+	uint64_t digest = 0, next = 0;
+	struct team team;
+
+	if (!join(&team, comm, &outcome))
+		return outcome.status;
+	fail(&outcome, gbm_plan_info(plan, &info), NULL);
+	if (!is_goal(goal) || !summary || !n_done || *n_done > info.n_paths ||
+	    (*n_done % GBM_BLOCK_PATHS && *n_done != info.n_paths) ||
+	    (ending && ending->size != sizeof(*ending)))
+		fail(&outcome, GBM_EINVAL, NULL);
+	if (outcome.status == GBM_OK) {
+		fail(&outcome, gbm_summary_create(&part, plan), NULL);
+		next = *n_done;
+		digest = mix_number(mix_number(mix(0, next), goal->tolerance),
+				    goal->abs_tolerance);
+	}
+	if (agree(&team, &outcome) == GBM_OK)
+		require_same(&team, digest,
+			     "the ranks were given different tolerances or "
+			     "numbers of paths done: give all the same",
+			     &outcome);
+	if (outcome.status == GBM_OK)
+		run_to_goal(&team, plan, goal, info.n_paths, summary, part,
+			    &next, &e, &outcome);
+	if (outcome.status == GBM_OK &&
+	    merge_summary(&team, part, &outcome) == GBM_OK)
+		fail(&outcome, gbm_summary_merge(summary, part), NULL);
+	agree(&team, &outcome);
+	gbm_summary_destroy(&part);
+	if (outcome.status == GBM_OK)
+		*n_done = next;
+	e.user_code = outcome.user_code;
+	if (ending && ending->size == sizeof(*ending))
+		*ending = e;
 	return outcome.status;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <gbm-mc/mpi.h>
+#include <gbm-mc/run.h>
 
 struct team {
 	MPI_Comm comm;
@@ -143,5 +144,48 @@ static inline void range_of(const struct team *team, uint64_t n_paths,
 	*first = begin < n_paths ? begin : n_paths;
 	*count = (end < n_paths ? end : n_paths) - *first;
 }
+
+/*
+ * The ranks take the paths up to an end in turns: a counter on rank 0, which
+ * the others ask for their next by message.  All paths below it have been
+ * handed to a rank; so a run that is to pause ends where the counter stands.
+ *
+ * Messages and not MPI's one-sided calls: Debian's Open MPI 4.1 has none
+ * between nodes (its osc components that could are switched off), and where
+ * there are, they wait for rank 0 to call MPI in the same way, several times
+ * for each. Rank 0's calling thread looks for messages between any two items of
+ * its own work, every few milliseconds; the others ask while they still have
+ * some left.
+ */
+struct counter {
+	const struct team *team;
+	MPI_Comm own; /* MPI_COMM_NULL: one rank */
+	const struct gbm_goal *goal;
+	double deadline; /* of rank 0's clock; 0: none */
+	uint64_t own_paths;
+	bool closing; /* this rank wants no more to be handed out */
+	struct outcome failure;
+	/* On rank 0. */
+	uint64_t next, end;
+	bool closed, late;
+	int told; /* ranks that know that there are no more */
+	/* On the others. */
+	bool asked, over;
+	uint64_t answer[2];
+	MPI_Request request;
+};
+
+/* Collective, as the others are; close it in any case. */
+int gbm_counter_open(struct counter *counter, const struct team *team,
+		     const struct gbm_goal *goal, struct outcome *outcome);
+void gbm_counter_close(struct counter *counter, struct outcome *outcome);
+
+/*
+ * Runs the plan's paths from *next to end into summary or stats, until the goal
+ * has them pause; *next becomes what is not handed out, the same on all ranks.
+ */
+int gbm_counter_run(struct counter *counter, const struct gbm_plan *plan,
+		    uint64_t *next, uint64_t end, struct gbm_summary *summary,
+		    struct gbm_stats *stats, struct outcome *outcome);
 
 #endif

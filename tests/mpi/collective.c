@@ -43,6 +43,19 @@ int MPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info,
 	return code;
 }
 
+int MPI_Comm_dup(MPI_Comm comm, MPI_Comm *made)
+{
+	int code = PMPI_Comm_dup(comm, made);
+
+	if (failing("MPI_Comm_dup")) {
+		PMPI_Comm_free(made);
+		*made = MPI_COMM_NULL;
+		return MPI_ERR_INTERN;
+	}
+	kept++;
+	return code;
+}
+
 int MPI_Comm_free(MPI_Comm *comm)
 {
 	kept--;
@@ -367,49 +380,59 @@ static void test_shares(void)
 	gbm_plan_destroy(&plan);
 }
 
-/* Cancels at every path from *user on, with the path's rank as the code. */
+static bool cancelled; /* this rank's callback did */
+
+/* Cancels at every path from *user on, with the rank that has it as the code.
+ */
 static int cancel_from(const struct gbm_block *block, void *user, double *out)
 {
 	const uint64_t *from = user;
 
 	for (size_t i = 0; i < block->n_paths; i++)
 		out[i] = 0.0;
-	return block->first_path + block->n_paths > *from ? 100 + rank : 0;
+	if (block->first_path + block->n_paths <= *from)
+		return 0;
+	cancelled = true;
+	return 100 + rank;
+}
+
+/* Which rank has which paths is not known before. */
+static bool cancelled_by_lowest(int status, int code)
+{
+	int lowest = cancelled ? rank : size;
+
+	PMPI_Allreduce(MPI_IN_PLACE, &lowest, 1, MPI_INT, MPI_MIN,
+		       MPI_COMM_WORLD);
+	cancelled = false;
+	return status == GBM_ECANCELED && lowest < size && code == 100 + lowest;
 }
 
 static void test_cancel(void)
 {
 	struct gbm_functional functional = GBM_FUNCTIONAL_INIT;
 	struct gbm_result result = GBM_RESULT_INIT, *given = &result;
-	uint64_t from = 100002, first, count;
+	uint64_t from = 100002;
 	struct gbm_plan *plan;
-	int status, lowest;
+	int status;
 
 	functional.fn = cancel_from;
 	functional.user = &from;
 	plan = plan_of(&functional, 100003);
 	status = gbm_mpi_run(plan, MPI_COMM_WORLD, &result);
-	check(status == GBM_ECANCELED && result.user_code == 100 + size - 1,
-	      "a cancel on the last rank ends all, with its code");
+	check(cancelled_by_lowest(status, result.user_code),
+	      "a cancel at the last path ends all, with its code");
 
 	result.user_code = 0;
-	from = 50000;
-	gbm_mpi_range(MPI_COMM_WORLD, 100003, &first, &count);
-	lowest = first + count > from ? rank : size;
-	PMPI_Allreduce(MPI_IN_PLACE, &lowest, 1, MPI_INT, MPI_MIN,
-		       MPI_COMM_WORLD);
+	from = 0;
 	status = gbm_mpi_run(plan, MPI_COMM_WORLD, &result);
-	check(status == GBM_ECANCELED && result.user_code == 100 + lowest,
+	check(cancelled_by_lowest(status, result.user_code),
 	      "of several cancels the lowest rank's counts");
 
 	from = UINT64_MAX;
 	status = gbm_mpi_run(plan, MPI_COMM_WORLD, last_rank() ? NULL : given);
 	check(status == GBM_EINVAL, "no result on one rank fails all");
-	from = 50000;
 	status = gbm_mpi_run(last_rank() ? NULL : plan, MPI_COMM_WORLD, given);
-	check(status == (size > 1 && lowest < size - 1 ? GBM_ECANCELED
-						       : GBM_EINVAL),
-	      "the lowest failing rank's status is that of all");
+	check(status == GBM_EINVAL, "nor is there a run without a plan");
 	gbm_plan_destroy(&plan);
 }
 
@@ -442,7 +465,8 @@ static void test_merge_failures(void)
 #define EVERYTHING (GBM_COLLECT_SKETCH | GBM_COLLECT_MOMENTS | GBM_COLLECT_FAN)
 
 static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
-					unsigned collect, int *status)
+					unsigned collect, uint64_t n,
+					int *status)
 {
 	struct gbm_options options = GBM_OPTIONS_INIT;
 	struct gbm_model model = GBM_MODEL_INIT;
@@ -453,8 +477,8 @@ static struct gbm_plan *collecting_plan(const struct gbm_functional *functional,
 	options.collect = collect;
 	options.others = functional;
 	options.n_others = 1;
-	*status = gbm_mpi_plan_create(&plan, &model, functional, 50000,
-				      &options, MPI_COMM_WORLD, NULL);
+	*status = gbm_mpi_plan_create(&plan, &model, functional, n, &options,
+				      MPI_COMM_WORLD, NULL);
 	return plan;
 }
 
@@ -486,7 +510,7 @@ static void test_summaries(void)
 
 	stops.fn = cancel_from;
 	stops.user = &from;
-	plan = collecting_plan(&call, EVERYTHING, &status);
+	plan = collecting_plan(&call, EVERYTHING, 50000, &status);
 	if (gbm_summary_create(&ours, plan) != GBM_OK ||
 	    gbm_summary_create(&alone, plan) != GBM_OK ||
 	    gbm_summary_create(&merged, plan) != GBM_OK)
@@ -519,13 +543,14 @@ static void test_summaries(void)
 	      "a damaged part of one rank fails all");
 	corrupts = false;
 
-	stopping = collecting_plan(&stops, EVERYTHING, &status);
+	stopping = collecting_plan(&stops, EVERYTHING, 50000, &status);
 	status = gbm_mpi_run_summary(stopping, MPI_COMM_WORLD, ours, &code);
 	check(status == GBM_ECANCELED && code >= 100,
 	      "a cancel ends a summary's run with its code");
 	gbm_plan_destroy(&stopping);
 
-	other = collecting_plan(&call, last_rank() ? 0 : EVERYTHING, &status);
+	other = collecting_plan(&call, last_rank() ? 0 : EVERYTHING, 50000,
+				&status);
 	check(size == 1 || status == GBM_EINVAL,
 	      "collecting something else on one rank is refused");
 	gbm_plan_destroy(&other);
@@ -546,6 +571,79 @@ static void test_summaries(void)
 	gbm_summary_destroy(&ours);
 	gbm_summary_destroy(&alone);
 	gbm_summary_destroy(&merged);
+	gbm_plan_destroy(&plan);
+}
+
+/* Pauses on one rank, after so many times that it was asked. */
+static int calls_left;
+
+static int pause_after(void *user)
+{
+	(void)user;
+	return calls_left && !--calls_left;
+}
+
+/* From *n on to the goal; what it has is in rank 0's summary. */
+static int go_on(const struct gbm_plan *plan, const struct gbm_goal *goal,
+		 struct gbm_summary *summary, uint64_t *n,
+		 struct gbm_ending *ending)
+{
+	*ending = (struct gbm_ending)GBM_ENDING_INIT;
+	return gbm_mpi_run_until(plan, MPI_COMM_WORLD, goal, summary, n,
+				 ending);
+}
+
+static void test_until(void)
+{
+	struct gbm_goal goal = GBM_GOAL_INIT;
+	struct gbm_functional call = call_payoff();
+	struct gbm_summary *ours, *alone;
+	struct gbm_ending e;
+	struct gbm_plan *plan;
+	uint64_t n = 0, m = 0, own, sum = 0;
+	unsigned pauses = 0;
+	bool good = true;
+	int status;
+
+	plan = collecting_plan(&call, EVERYTHING, 10000000, &status);
+	if (gbm_summary_create(&ours, plan) != GBM_OK ||
+	    gbm_summary_create(&alone, plan) != GBM_OK)
+		PMPI_Abort(MPI_COMM_WORLD, 1);
+	goal.abs_tolerance = 0.04;
+	good = gbm_run_until(plan, &goal, alone, &m, NULL) == GBM_OK;
+	check(good && m > 65536 && m < 10000000,
+	      "one process ends where a tolerance is met");
+	goal.pause = pause_after;
+	do {
+		calls_left = last_rank() ? 3 : 0;
+		good = go_on(plan, &goal, ours, &n, &e) == GBM_OK && good;
+		sum += e.n_own;
+		pauses++;
+	} while (good && e.why == GBM_WHY_PAUSE && pauses < 10000);
+	own = sum;
+	PMPI_Allreduce(&own, &sum, 1, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
+	check(good && pauses > 1 && e.why == GBM_WHY_TOLERANCE && e.met &&
+		      n == m && sum == n,
+	      "and so do all, paused again and again by one rank");
+	check(rank != 0 || same_parts(ours, alone), "with the same bytes");
+
+	goal.pause = NULL;
+	goal.abs_tolerance = 0.0;
+	goal.seconds = 1e-9;
+	good = go_on(plan, &goal, ours, &n, &e) == GBM_OK;
+	check(good && e.why == GBM_WHY_SECONDS && !e.met && n < 10000000 &&
+		      n % GBM_BLOCK_PATHS == 0,
+	      "a run ends after its seconds");
+	n = last_rank() && size > 1 ? 1024 : 0;
+	check(go_on(plan, &goal, ours, &n, &e) ==
+		      (size > 1 ? GBM_EINVAL : GBM_OK),
+	      "different numbers of paths done are refused");
+	n = 0;
+	goal.tolerance = last_rank() ? -1.0 : 0.0;
+	check(go_on(plan, &goal, ours, &n, &e) == GBM_EINVAL,
+	      "a goal that is none on one rank fails all");
+	gbm_summary_destroy(&ours);
+	gbm_summary_destroy(&alone);
 	gbm_plan_destroy(&plan);
 }
 
@@ -574,6 +672,11 @@ static void test_mpi_failures(void)
 	}
 	fails = NULL;
 	check(good, "any call of the merge failing on one rank fails all");
+	fails = last_rank() ? "MPI_Comm_dup" : NULL;
+	good = gbm_mpi_run(plan, MPI_COMM_WORLD, &result) ==
+	       (size == 1 ? GBM_OK : GBM_EMPI);
+	fails = NULL;
+	check(good, "and so does MPI_Comm_dup");
 	check(gbm_mpi_run(plan, MPI_COMM_WORLD, &result) == GBM_OK &&
 		      result.n == 5000,
 	      "and the next run works");
@@ -599,6 +702,7 @@ int main(void)
 	test_cancel();
 	test_merge_failures();
 	test_summaries();
+	test_until();
 	test_mpi_failures();
 	check(kept == 0, "nothing that MPI made is left");
 

@@ -3,8 +3,8 @@
 #define GBM_MC_MPI_H
 
 /*
- * libgbm_mpi: a plan of libgbm run by all ranks of a communicator, each on its
- * own range of paths.  The result has the same bits on any number of ranks.
+ * libgbm_mpi: a plan of libgbm run by all ranks of a communicator, each on paths
+ * of its own.  The result has the same bits on any number of ranks.
  *
  * The caller initializes and finalizes MPI; MPI_THREAD_FUNNELED is enough.
  * Functions marked collective must be called by every rank of comm with the
@@ -15,6 +15,7 @@
 #include <mpi.h>
 
 #include <gbm-mc/gbm.h>
+#include <gbm-mc/run.h>
 #include <gbm-mc/samples.h>
 #include <gbm-mc/summary.h>
 
@@ -44,10 +45,17 @@ int gbm_mpi_range(MPI_Comm comm, uint64_t n_paths, uint64_t *first_path,
 		  uint64_t *count);
 
 /*
- * gbm_run() over all ranks, collective; every rank gets the same *result.  A
- * callback that cancels on one rank ends the run of that rank at once; the
- * others end theirs, then all return GBM_ECANCELED with the user_code of the
- * lowest such rank.
+ * gbm_run() over all ranks, collective; every rank gets the same *result.
+ *
+ * The ranks take the paths in turns, some for a tenth of a second at a time: a
+ * slow one gets fewer.  They ask rank 0, whose calling thread answers between
+ * items of its own work, of some milliseconds; more of where a block of paths
+ * takes longer, or where rank 0 is kept from running.  The others ask ahead, so
+ * that they do not wait for it.
+ *
+ * A callback that cancels on one rank ends the run of that rank at once; the
+ * others end what they have taken, then all return GBM_ECANCELED with the
+ * user_code of the lowest such rank.
  */
 int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
 		struct gbm_result *result);
@@ -86,13 +94,25 @@ int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			   const char *file, struct gbm_error *err);
 
 /*
- * gbm_run_summary() of each rank's share of the plan into its summary, which
- * are then merged as by gbm_mpi_summary_merge(): what they held before is added
+ * gbm_run_summary() of what each rank takes of the plan, as for gbm_mpi_run(),
+ * into its summary; they are then merged as by gbm_mpi_summary_merge(): what they held before is added
  * up as well.  Collective.  A callback that cancels is as for gbm_mpi_run(),
  * with its code in *user_code (may be NULL).
  */
 int gbm_mpi_run_summary(const struct gbm_plan *plan, MPI_Comm comm,
 			struct gbm_summary *summary, int *user_code);
+
+/*
+ * gbm_run_until() over all ranks, which take the paths as for gbm_mpi_run();
+ * collective.  All give the same tolerances and *n_done, and the plan's paths
+ * before that are in rank 0's summary; what the goal says about time counts on
+ * rank 0, a pause on any.  Each rank's summary gets all that was run: unless
+ * all held the same before, rank 0's alone is of use.  *ending is the same on
+ * all ranks but for n_own, which tells how the paths were shared out.
+ */
+int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
+		      const struct gbm_goal *goal, struct gbm_summary *summary,
+		      uint64_t *n_done, struct gbm_ending *ending);
 
 /*
  * Adds up the summaries of all ranks, in place on every rank; collective.  They
