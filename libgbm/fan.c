@@ -66,11 +66,16 @@ static struct gbm_fan *make(uint64_t steps, unsigned octaves)
 	fan->steps = steps;
 	fan->octaves = octaves;
 	fan->each = each;
-	for (uint64_t t = 1; t <= steps; t++) {
+	for (uint64_t t = 1; t <= steps; t++)
 		*lock_of(fan, t) = 0;
-		gbm_sketch_init(gbm_fan_at(fan, t), octaves, 1);
-	}
+	gbm_fan_clear(fan);
 	return fan;
+}
+
+void gbm_fan_clear(struct gbm_fan *fan)
+{
+	for (uint64_t t = 1; t <= fan->steps; t++)
+		gbm_sketch_init(gbm_fan_at(fan, t), fan->octaves, 1);
 }
 
 struct gbm_fan *gbm_fan_make(const struct gbm_dynamics *d)

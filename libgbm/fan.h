@@ -21,6 +21,9 @@ uint64_t gbm_fan_bytes(const struct gbm_dynamics *d);
 struct gbm_fan *gbm_fan_make(const struct gbm_dynamics *d);
 struct gbm_fan *gbm_fan_like(const struct gbm_fan *fan);
 
+/* Takes all prices out. */
+void gbm_fan_clear(struct gbm_fan *fan);
+
 /*
  * Adds n paths, time-major as in a gbm_block.  Any number of threads may add at
  * a time; they are in each other's way least when they begin at steps apart.

@@ -37,6 +37,12 @@ void gbm_joint_zero(struct gbm_joint *joint, size_t k)
 		joint->scale[i] = 1;
 }
 
+void gbm_joint_clear(struct gbm_joint *joint)
+{
+	joint->n = 0;
+	memset(joint->sum, 0, sums(joint->k) * sizeof(*joint->sum));
+}
+
 void gbm_joint_center(struct gbm_joint *joint, size_t functional,
 		      const double *values, size_t n)
 {

@@ -37,6 +37,9 @@ size_t gbm_joint_size(size_t k);
 /* Makes it empty; centers and scales are to be set. */
 void gbm_joint_zero(struct gbm_joint *joint, size_t k);
 
+/* Takes all values out; the centers stay. */
+void gbm_joint_clear(struct gbm_joint *joint);
+
 /* Sets center and scale by a functional's first n <= GBM_BLOCK_PATHS values. */
 void gbm_joint_center(struct gbm_joint *joint, size_t functional,
 		      const double *values, size_t n);

@@ -514,63 +514,57 @@ static bool is_check(uint64_t n, uint64_t n_paths)
 	return n == n_paths || (n && gbm_goal_check(n - 1) == n);
 }
 
-/*
- * Whether rank 0's whole and all parts together meet the tolerance; the parts
- * stay as they are.
- */
+/* Whether all ranks' summaries together meet it; they stay as they are. */
 static bool all_met(const struct team *team, const struct gbm_plan *plan,
-		    const struct gbm_goal *goal, struct gbm_summary *whole,
-		    struct gbm_summary *part, struct outcome *outcome)
+		    const struct gbm_goal *goal, struct gbm_summary *summary,
+		    struct outcome *outcome)
 {
-	struct gbm_stats *sum = NULL, *of_part;
+	struct gbm_stats *sum = NULL, *mine;
 	int met = 1;
 
-	for (size_t k = 0; (of_part = gbm_summary_stats(part, k)) &&
+	for (size_t k = 0; (mine = gbm_summary_stats(summary, k)) &&
 			   outcome->status == GBM_OK;
 	     k++) {
 		fail(outcome, gbm_stats_create(&sum), NULL);
 		if (sum)
-			gbm_stats_merge(sum, of_part);
-		if (merge_stats(team, sum, outcome) == GBM_OK) {
-			gbm_stats_merge(sum, gbm_summary_stats(whole, k));
+			gbm_stats_merge(sum, mine);
+		if (merge_stats(team, sum, outcome) == GBM_OK)
 			met = met && gbm_goal_met(goal, plan, sum);
-		}
 		gbm_stats_destroy(&sum);
 	}
-	mpi_ok(outcome, "MPI_Bcast",
-	       MPI_Bcast(&met, 1, MPI_INT, 0, team->comm));
-	return met && agree(team, outcome) == GBM_OK;
+	return met && outcome->status == GBM_OK;
 }
 
-/* From *next on, into the parts, of which the wholes know nothing. */
+/* From *next on; the summaries are not merged. */
 static void run_to_goal(const struct team *team, const struct gbm_plan *plan,
 			const struct gbm_goal *goal, uint64_t n_paths,
-			struct gbm_summary *whole, struct gbm_summary *part,
-			uint64_t *next, struct gbm_ending *e,
-			struct outcome *outcome)
+			struct gbm_summary *summary, uint64_t *next,
+			struct gbm_ending *e, struct outcome *outcome)
 {
 	bool checks = has_tolerance(goal), late = false, paused = false;
+	uint64_t last =
+		goal->paths && goal->paths < n_paths ? goal->paths : n_paths;
 	struct counter counter;
 
 	gbm_counter_open(&counter, team, goal, outcome);
 	while (outcome->status == GBM_OK) {
-		uint64_t end = n_paths;
+		uint64_t end = last;
 
 		if (checks && is_check(*next, n_paths))
-			e->met =
-				all_met(team, plan, goal, whole, part, outcome);
-		if (e->met || *next == n_paths || paused)
+			e->met = all_met(team, plan, goal, summary, outcome);
+		if (e->met || *next >= last || paused)
 			break;
 		if (checks && gbm_goal_check(*next) < end)
 			end = gbm_goal_check(*next);
-		gbm_counter_run(&counter, plan, next, end, part, NULL, outcome);
+		gbm_counter_run(&counter, plan, next, end, summary, NULL,
+				outcome);
 		paused = counter.closed;
 		late = counter.late;
 	}
-	e->why = e->met		    ? GBM_WHY_TOLERANCE
-		 : *next == n_paths ? GBM_WHY_PATHS
-		 : late		    ? GBM_WHY_SECONDS
-				    : GBM_WHY_PAUSE;
+	e->why = e->met		 ? GBM_WHY_TOLERANCE
+		 : *next >= last ? GBM_WHY_PATHS
+		 : late		 ? GBM_WHY_SECONDS
+				 : GBM_WHY_PAUSE;
 	e->n_own = counter.own_paths;
 	gbm_counter_close(&counter, outcome);
 }
@@ -579,7 +573,8 @@ static bool is_goal(const struct gbm_goal *g)
 {
 	return g && g->size == sizeof(*g) && isfinite(g->tolerance) &&
 	       isfinite(g->abs_tolerance) && isfinite(g->seconds) &&
-	       g->tolerance >= 0 && g->abs_tolerance >= 0 && g->seconds >= 0;
+	       g->tolerance >= 0 && g->abs_tolerance >= 0 && g->seconds >= 0 &&
+	       g->paths % GBM_BLOCK_PATHS == 0;
 }
 
 int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
@@ -589,7 +584,6 @@ int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
 	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
 	struct gbm_ending e = GBM_ENDING_INIT;
 	struct outcome outcome = { 0 };
-	struct gbm_summary *part = NULL;
 	uint64_t digest = 0, next = 0;
 	struct team team;
 
@@ -601,9 +595,9 @@ int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
 	    (ending && ending->size != sizeof(*ending)))
 		fail(&outcome, GBM_EINVAL, NULL);
 	if (outcome.status == GBM_OK) {
-		fail(&outcome, gbm_summary_create(&part, plan), NULL);
 		next = *n_done;
-		digest = mix_number(mix_number(mix(0, next), goal->tolerance),
+		digest = mix(mix(0, next), goal->paths);
+		digest = mix_number(mix_number(digest, goal->tolerance),
 				    goal->abs_tolerance);
 	}
 	if (agree(&team, &outcome) == GBM_OK)
@@ -611,14 +605,14 @@ int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
 			     "the ranks were given different tolerances or "
 			     "numbers of paths done: give all the same",
 			     &outcome);
+	if (outcome.status == GBM_OK) {
+		if (team.rank != 0)
+			gbm_summary_clear(summary);
+		run_to_goal(&team, plan, goal, info.n_paths, summary, &next, &e,
+			    &outcome);
+	}
 	if (outcome.status == GBM_OK)
-		run_to_goal(&team, plan, goal, info.n_paths, summary, part,
-			    &next, &e, &outcome);
-	if (outcome.status == GBM_OK &&
-	    merge_summary(&team, part, &outcome) == GBM_OK)
-		fail(&outcome, gbm_summary_merge(summary, part), NULL);
-	agree(&team, &outcome);
-	gbm_summary_destroy(&part);
+		merge_summary(&team, summary, &outcome);
 	if (outcome.status == GBM_OK)
 		*n_done = next;
 	e.user_code = outcome.user_code;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
-#include <sched.h>
+#define _POSIX_C_SOURCE 200809L
 #include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -217,15 +216,12 @@ unsigned gbm_share_threads(const struct gbm_share *share)
 					    : share->plan->threads;
 }
 
-/* Gives way to the thread that looks after the feed, or to other processes. */
-static void wait_a_little(unsigned id)
+/* Lets others run: there may be more processes than cores. */
+static void wait_a_little(void)
 {
 	const struct timespec little = { 0, 20000 };
 
-	if (id)
-		nanosleep(&little, NULL);
-	else
-		sched_yield();
+	nanosleep(&little, NULL);
 }
 
 /* What one thread does. */
@@ -243,7 +239,7 @@ static void work(struct run *r, unsigned id)
 		if (!take_item(r, most, &first, &n))
 			break;
 		if (!n) {
-			wait_a_little(id);
+			wait_a_little();
 			continue;
 		}
 		if (share->feed)

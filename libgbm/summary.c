@@ -78,6 +78,22 @@ void gbm_summary_destroy(struct gbm_summary **summary)
 	*summary = NULL;
 }
 
+void gbm_summary_clear(struct gbm_summary *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_functionals; i++) {
+		gbm_stats_zero(&s->tally[i].stats);
+		if (s->tally[i].sketch)
+			gbm_sketch_init(s->tally[i].sketch, GBM_SKETCH_OCTAVES,
+					GBM_SKETCH_SIGNS);
+	}
+	if (s->joint)
+		gbm_joint_clear(s->joint);
+	if (s->fan)
+		gbm_fan_clear(s->fan);
+}
+
 void gbm_tally_add(struct gbm_tally *tally, const struct gbm_kernel *kernel,
 		   const double *values, size_t n)
 {

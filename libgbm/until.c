@@ -11,11 +11,14 @@
 /* The 97.5 % quantile of the normal distribution. */
 #define Z95 1.959963984540054
 
-/* Blocks after which a tolerance is first looked at; an error of an error. */
-#define FIRST_CHECK 64
-
-/* The share of blocks that the next look is after. */
-#define CHECK_EVERY 8
+/*
+ * Blocks after which a tolerance is first looked at, as an error of so many
+ * paths says something; up to where they double; and what share of them comes
+ * on top each time from there on.
+ */
+#define FIRST_CHECK  64
+#define DOUBLE_BELOW 512
+#define CHECK_EVERY  8
 
 static double now(void)
 {
@@ -30,7 +33,7 @@ uint64_t gbm_goal_check(uint64_t n_done)
 	uint64_t blocks = FIRST_CHECK;
 
 	while (blocks * GBM_BLOCK_PATHS <= n_done)
-		blocks += blocks / CHECK_EVERY;
+		blocks += blocks < DOUBLE_BELOW ? blocks : blocks / CHECK_EVERY;
 	return blocks * GBM_BLOCK_PATHS;
 }
 
@@ -55,7 +58,8 @@ static int is_goal(const struct gbm_goal *g)
 {
 	return g && g->size == sizeof(*g) && isfinite(g->tolerance) &&
 	       isfinite(g->abs_tolerance) && isfinite(g->seconds) &&
-	       g->tolerance >= 0 && g->abs_tolerance >= 0 && g->seconds >= 0;
+	       g->tolerance >= 0 && g->abs_tolerance >= 0 && g->seconds >= 0 &&
+	       g->paths % GBM_BLOCK_PATHS == 0;
 }
 
 /* Gives all paths up to an end to this process, unless it is to pause. */
@@ -108,7 +112,7 @@ int gbm_run_until(const struct gbm_plan *plan, const struct gbm_goal *goal,
 	struct source source = { .goal = goal };
 	const struct gbm_feed feed = { sizeof(feed), next, &source };
 	struct gbm_ending e = GBM_ENDING_INIT;
-	uint64_t start;
+	uint64_t start, last;
 	int status = GBM_OK, has_tolerance;
 
 	if (!plan || !is_goal(goal) || !summary || !n_done ||
@@ -118,6 +122,8 @@ int gbm_run_until(const struct gbm_plan *plan, const struct gbm_goal *goal,
 		return GBM_EINVAL;
 	start = source.next = *n_done;
 	source.deadline = now() + goal->seconds;
+	last = goal->paths && goal->paths < plan->n_paths ? goal->paths
+							  : plan->n_paths;
 	has_tolerance = goal->tolerance > 0 || goal->abs_tolerance > 0;
 	for (;;) {
 		/* Also after what an earlier run has done. */
@@ -126,19 +132,18 @@ int gbm_run_until(const struct gbm_plan *plan, const struct gbm_goal *goal,
 		     (source.next &&
 		      gbm_goal_check(source.next - 1) == source.next)))
 			e.met = all_met(goal, plan, summary);
-		if (e.met || source.next == plan->n_paths || source.closed)
+		if (e.met || source.next >= last || source.closed)
 			break;
-		source.end = has_tolerance ? gbm_goal_check(source.next)
-					   : plan->n_paths;
-		if (source.end > plan->n_paths)
-			source.end = plan->n_paths;
+		source.end = has_tolerance ? gbm_goal_check(source.next) : last;
+		if (source.end > last)
+			source.end = last;
 		status = gbm_run_fed(plan, &feed, summary, NULL, &e.user_code);
 		if (status != GBM_OK)
 			break;
 	}
-	e.why = e.met			       ? GBM_WHY_TOLERANCE
-		: source.next == plan->n_paths ? GBM_WHY_PATHS
-					       : source.why;
+	e.why = e.met		      ? GBM_WHY_TOLERANCE
+		: source.next >= last ? GBM_WHY_PATHS
+				      : source.why;
 	*n_done = source.next;
 	e.n_own = source.next - start;
 	if (ending)

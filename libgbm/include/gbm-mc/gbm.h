@@ -100,10 +100,10 @@ struct gbm_model {
 	uint64_t steps;	 /* equal time steps of T / steps, 1 to 2^40 */
 };
 
-#define GBM_MODEL_INIT                                                       \
-	{                                                                    \
-		sizeof(struct gbm_model), 100.0, 0.05, 0.0, (double)NAN, 0.2, \
-			1.0, 1                                               \
+#define GBM_MODEL_INIT                                                         \
+	{                                                                      \
+		sizeof(struct gbm_model), 100.0, 0.05, 0.0, (double)NAN, 0.2,  \
+			1.0, 1                                                 \
 	}
 
 /*
@@ -136,8 +136,9 @@ typedef int gbm_functional_fn(const struct gbm_block *block, void *user,
 			      double *out);
 
 /*
- * Built-in functionals; A is the mean of S over the steps 1..steps.  They are not
- * made of rounded prices: a callback's of the same formula has other last bits.
+ * Built-in functionals; A is the mean of S over the steps 1..steps.  They are
+ * not made of rounded prices: a callback's of the same formula has other last
+ * bits.
  */
 enum gbm_payoff {
 	GBM_TERMINAL = 0, /* S(T), not discounted */
@@ -159,10 +160,9 @@ struct gbm_functional {
 	void *user; /* handed to fn; owned by the caller, outlives the plan */
 };
 
-#define GBM_FUNCTIONAL_INIT                                        \
-	{                                                          \
-		sizeof(struct gbm_functional), GBM_TERMINAL, 100.0, \
-			NULL, NULL                                 \
+#define GBM_FUNCTIONAL_INIT                                                    \
+	{                                                                      \
+		sizeof(struct gbm_functional), GBM_TERMINAL, 100.0, NULL, NULL \
 	}
 
 /*
@@ -238,8 +238,8 @@ struct gbm_plan_info {
 	uint64_t seed;
 	unsigned threads;
 	unsigned ranks_on_node;
-	uint64_t chunk_paths; /* paths that a thread holds at a time */
-	uint64_t chunk_bytes; /* bytes of values of one such chunk */
+	uint64_t chunk_paths;	   /* paths that a thread holds at a time */
+	uint64_t chunk_bytes;	   /* bytes of values of one such chunk */
 	uint64_t budget_bytes;	   /* what this process may use in all */
 	const char *budget_source; /* which limit that is; static storage */
 	/*
@@ -250,10 +250,10 @@ struct gbm_plan_info {
 	const char *isa; /* instruction set of the kernels; static storage */
 };
 
-#define GBM_PLAN_INFO_INIT                                                 \
-	{                                                                  \
-		sizeof(struct gbm_plan_info), 0, 0, 0, 0, 0, 0, 0, 0, NULL, \
-			0, NULL                                            \
+#define GBM_PLAN_INFO_INIT                                                     \
+	{                                                                      \
+		sizeof(struct gbm_plan_info), 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+			NULL                                                   \
 	}
 
 /*
@@ -288,10 +288,10 @@ struct gbm_result {
 	int user_code; /* non-zero return of a callback, else 0 */
 };
 
-#define GBM_RESULT_INIT                                                   \
-	{                                                                 \
-		sizeof(struct gbm_result), 0, (double)NAN, (double)NAN,   \
-			(double)NAN, (double)NAN, (double)NAN, 0          \
+#define GBM_RESULT_INIT                                                        \
+	{                                                                      \
+		sizeof(struct gbm_result), 0, (double)NAN, (double)NAN,        \
+			(double)NAN, (double)NAN, (double)NAN, 0               \
 	}
 
 /*
@@ -416,8 +416,7 @@ void gbm_rng_fill_normal(struct gbm_rng *rng, double *out, size_t n);
 int gbm_reference(const struct gbm_model *model,
 		  const struct gbm_functional *functional, double *value);
 int gbm_geometric_asian(const struct gbm_model *model,
-			const struct gbm_functional *functional,
-			double *value);
+			const struct gbm_functional *functional, double *value);
 
 #pragma GCC visibility pop
 

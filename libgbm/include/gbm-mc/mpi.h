@@ -3,8 +3,8 @@
 #define GBM_MC_MPI_H
 
 /*
- * libgbm_mpi: a plan of libgbm run by all ranks of a communicator, each on paths
- * of its own.  The result has the same bits on any number of ranks.
+ * libgbm_mpi: a plan of libgbm run by all ranks of a communicator, each on
+ * paths of its own.  The result has the same bits on any number of ranks.
  *
  * The caller initializes and finalizes MPI; MPI_THREAD_FUNNELED is enough.
  * Functions marked collective must be called by every rank of comm with the
@@ -64,8 +64,8 @@ int gbm_mpi_run(const struct gbm_plan *plan, MPI_Comm comm,
  * gbm_stream_open() over this rank's range, not collective.  A rank without
  * paths gets a stream that is at its end.
  */
-int gbm_mpi_stream_open(struct gbm_stream **stream,
-			const struct gbm_plan *plan, MPI_Comm comm);
+int gbm_mpi_stream_open(struct gbm_stream **stream, const struct gbm_plan *plan,
+			MPI_Comm comm);
 
 /* Adds up the statistics of all ranks, in place on every rank; collective. */
 int gbm_mpi_stats_merge(struct gbm_stats *stats, MPI_Comm comm);
@@ -95,20 +95,20 @@ int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
 
 /*
  * gbm_run_summary() of what each rank takes of the plan, as for gbm_mpi_run(),
- * into its summary; they are then merged as by gbm_mpi_summary_merge(): what they held before is added
- * up as well.  Collective.  A callback that cancels is as for gbm_mpi_run(),
- * with its code in *user_code (may be NULL).
+ * into its summary; they are then merged as by gbm_mpi_summary_merge(): what
+ * they held before is added up as well.  Collective.  A callback that cancels
+ * is as for gbm_mpi_run(), with its code in *user_code (may be NULL).
  */
 int gbm_mpi_run_summary(const struct gbm_plan *plan, MPI_Comm comm,
 			struct gbm_summary *summary, int *user_code);
 
 /*
  * gbm_run_until() over all ranks, which take the paths as for gbm_mpi_run();
- * collective.  All give the same tolerances and *n_done, and the plan's paths
- * before that are in rank 0's summary; what the goal says about time counts on
- * rank 0, a pause on any.  Each rank's summary gets all that was run: unless
- * all held the same before, rank 0's alone is of use.  *ending is the same on
- * all ranks but for n_own, which tells how the paths were shared out.
+ * collective.  All give the same tolerances and *n_done.  The paths before that
+ * are in rank 0's summary; those of the other ranks are cleared, and in the end
+ * all get everything.  What the goal says about time counts on rank 0, a pause
+ * on any.  *ending is the same on all ranks but for n_own, which tells how the
+ * paths were shared out.
  */
 int gbm_mpi_run_until(const struct gbm_plan *plan, MPI_Comm comm,
 		      const struct gbm_goal *goal, struct gbm_summary *summary,

@@ -71,6 +71,7 @@ struct gbm_goal {
 	 * how many depends on the clock.
 	 */
 	double seconds; /* finite, >= 0 */
+	uint64_t paths; /* whole blocks of the plan's, all in all; 0: all */
 	/*
 	 * Called some hundred times a second by the thread that runs, on every
 	 * rank; non-zero from any of them pauses the run of all.  NULL: none.
@@ -81,12 +82,13 @@ struct gbm_goal {
 
 #define GBM_GOAL_INIT                                                          \
 	{                                                                      \
-		sizeof(struct gbm_goal), 0.0, 0.0, 0.0, NULL, NULL             \
+		sizeof(struct gbm_goal), 0.0, 0.0, 0.0, 0, NULL, NULL          \
 	}
 
 /*
  * The least number of paths above n_done after which a tolerance is looked at:
- * 65536, and from there on an eighth more each time.
+ * 65536, twice as many up to 524288, and from there on an eighth more each time,
+ * in whole blocks.
  */
 uint64_t gbm_goal_check(uint64_t n_done);
 
@@ -99,7 +101,7 @@ int gbm_goal_met(const struct gbm_goal *goal, const struct gbm_plan *plan,
 
 /* Why a run has ended. */
 enum gbm_why {
-	GBM_WHY_PATHS,	   /* the plan has no more paths */
+	GBM_WHY_PATHS,	   /* there are no more paths */
 	GBM_WHY_TOLERANCE, /* the tolerance is met */
 	GBM_WHY_SECONDS,   /* so many have passed */
 	GBM_WHY_PAUSE	   /* pause() said so */

@@ -187,6 +187,9 @@ int gbm_summary_create(struct gbm_summary **summary,
 /* Frees *summary and sets it to NULL; NULL, pointer to NULL are accepted. */
 void gbm_summary_destroy(struct gbm_summary **summary);
 
+/* Makes it as empty as it was; NULL is accepted. */
+void gbm_summary_clear(struct gbm_summary *summary);
+
 /*
  * As gbm_run_range(), into a summary of this plan: its statistics get the same
  * bits.  On an error the summary is unchanged.
