@@ -188,6 +188,29 @@ bool cli_number(const char *text, double *value)
 	return true;
 }
 
+bool cli_seconds(const char *text, double *value)
+{
+	static const char units[] = "smhd";
+	static const double seconds[] = { 1.0, 60.0, 3600.0, 86400.0 };
+	size_t n = strlen(text);
+	const char *unit = n ? strchr(units, text[n - 1]) : NULL;
+	char number[48];
+	double x;
+
+	if (n >= sizeof(number))
+		return false;
+	memcpy(number, text, n + 1);
+	if (unit)
+		number[n - 1] = '\0';
+	if (!cli_number(number, &x))
+		return false;
+	x *= unit ? seconds[unit - units] : 1.0;
+	if (!isfinite(x))
+		return false;
+	*value = x;
+	return true;
+}
+
 bool cli_levels(const char *text, bool ends, struct cli_levels *levels)
 {
 	char number[48];
@@ -316,6 +339,22 @@ static bool take_positive(struct cli *cli, size_t at, const char *text)
 	double *x = setting(cli, at);
 
 	return cli_number(text, x) && *x > 0.0;
+}
+
+static bool take_seconds(struct cli *cli, size_t at, const char *text)
+{
+	double *x = setting(cli, at);
+
+	return cli_seconds(text, x) && *x > 0.0;
+}
+
+static bool take_checkpoint(struct cli *cli, size_t at, const char *text)
+{
+	const char **file = setting(cli, at);
+
+	cli->no_checkpoint = strcmp(text, "none") == 0;
+	*file = cli->no_checkpoint ? NULL : text;
+	return *text != '\0';
 }
 
 static bool take_not_negative(struct cli *cli, size_t at, const char *text)
@@ -538,12 +577,20 @@ static const struct option_spec specs[] = {
 	{ "like", "FILE", "a file that --out wrote",
 	  "for --replay: model, seed and --save of FILE", take_file, AT(like),
 	  0 },
-	{ "checkpoint", "FILE", "a file's name, such as run.ckpt",
-	  "keep the state of the run there (FILE.checkpoint)",
-	  take_file,
-	  AT(checkpoint), 0 },
-	{ "every", "S", "a number of seconds > 0, such as 60",
-	  "seconds between two checkpoints (60)", take_positive,
+	{ "tolerance", "REL", "a number > 0, such as 1e-4",
+	  "end when the 95 % half-width is REL of the mean or less",
+	  take_positive, AT(tolerance), 0 },
+	{ "abs-tolerance", "X", "a number > 0, such as 0.01",
+	  "end when the 95 % half-width is X or less", take_positive,
+	  AT(abs_tolerance), 0 },
+	{ "max-time", "T", "a time > 0, such as 90 (seconds), 10m or 2h",
+	  "end after so long; how many paths depends on the clock",
+	  take_seconds, AT(max_time), 0 },
+	{ "checkpoint", "FILE", "a file's name, such as run.ckpt, or none",
+	  "keep the state of the run there, or none (FILE.checkpoint)",
+	  take_checkpoint, AT(checkpoint), 0 },
+	{ "every", "T", "a time > 0, such as 60 (seconds) or 5m",
+	  "--checkpoint: time between two (60)", take_seconds,
 	  AT(checkpoint_every), 0 },
 	{ "resume", NULL, NULL,
 	  "go on from the checkpoint, if there is one; extend FILE",
@@ -675,11 +722,10 @@ static bool samples_compatible(const struct cli *cli, const bool *given,
 	const char *other;
 
 	if (cli->verify) {
-		other = first_given(given,
-				    NAMES(MODEL, "payoff", "strike", "out",
-					  "save", "dtype", "force", "shards",
-					  "replay", "like", "dry-run", "json",
-					  SUMMARY));
+		other = first_given(
+			given, NAMES(MODEL, "payoff", "strike", "out", "save",
+				     "dtype", "force", "shards", "replay",
+				     "like", "dry-run", "json", SUMMARY));
 		return !other || exclude(error, "verify", other,
 					 "takes all from FILE's manifest");
 	}
@@ -719,8 +765,8 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 {
 	bool json = first_given(given, NAMES("json")) != NULL;
 	bool quiet = first_given(given, NAMES("quiet")) != NULL;
-	const char *other, *more =
-		first_given(given, NAMES("quantiles", "var", "moments"));
+	const char *other, *more = first_given(
+				   given, NAMES("quantiles", "var", "moments"));
 
 	if (quiet && more) {
 		snprintf(error, CLI_ERROR_SIZE,
@@ -744,10 +790,11 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 	}
 	more = first_given(given, NAMES("resume", "every"));
 	if (more && !cli->checkpoint && !cli->out) {
-		snprintf(error, CLI_ERROR_SIZE,
-			 "--%s is about a checkpoint: give --checkpoint FILE as "
-			 "well, or --out",
-			 more);
+		snprintf(
+			error, CLI_ERROR_SIZE,
+			"--%s is about a checkpoint: give --checkpoint FILE as "
+			"well, or --out",
+			more);
 		return false;
 	}
 	if (cli->resume && cli->samples.force) {
@@ -760,6 +807,12 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 	other = first_given(given, NAMES("verify", "replay", "convergence"));
 	if (more && other)
 		return exclude(error, other, more, "has no checkpoint");
+	other = first_given(given,
+			    NAMES("tolerance", "abs-tolerance", "max-time"));
+	more = first_given(given, NAMES("out", "verify", "replay",
+					"convergence", "dry-run"));
+	if (more && other)
+		return exclude(error, other, more, "ends an estimate");
 	if (json && quiet) {
 		snprintf(error, CLI_ERROR_SIZE,
 			 "--json and --quiet exclude each other: give one");
@@ -843,7 +896,8 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		cli->options.collect |= GBM_COLLECT_MOMENTS;
 	if (!compatible(cli, given, error))
 		return false;
-	if (cli->out && !cli->checkpoint && cli->action != CLI_REPLAY) {
+	if (cli->out && !cli->checkpoint && !cli->no_checkpoint &&
+	    cli->action != CLI_REPLAY) {
 		if ((size_t)snprintf(cli->beside_out, CLI_FILE, "%s.checkpoint",
 				     cli->out) >= CLI_FILE) {
 			snprintf(error, CLI_ERROR_SIZE,
@@ -853,6 +907,10 @@ bool cli_parse(struct cli *cli, int argc, char **argv,
 		}
 		cli->checkpoint = cli->beside_out;
 	}
+	if ((cli->tolerance > 0.0 || cli->abs_tolerance > 0.0 ||
+	     cli->max_time > 0.0) &&
+	    !first_given(given, NAMES("paths")))
+		cli->paths = CLI_OPEN_END;
 	if (cli->verify)
 		cli->action = CLI_VERIFY;
 	return true;
@@ -873,7 +931,8 @@ void cli_help(FILE *out)
 		"4000000, 4e6 or 4M (thousands: K, M, G, T).  A SIZE is\n"
 		"written as for Slurm's --mem: K, M, G, T are powers of\n"
 		"1024, and a plain number is in megabytes.\n\n"
-		"Exit status: 0 success, 64 bad input, 65 a file is damaged,\n"
+		"Exit status: 0 success, 1 a result without the tolerance\n"
+		"that was asked for, 64 bad input, 65 a file is damaged,\n"
 		"70 failure, 71 too little memory, 73 a file cannot be made,\n"
 		"74 a result or file could not be written or read, 75 ended\n"
 		"by SIGTERM after a checkpoint.\n";

@@ -43,6 +43,9 @@ struct cli_histogram {
 	uint64_t bins; /* 0: as many as suit the values */
 };
 
+/* Paths when something else is to end the run. */
+#define CLI_OPEN_END UINT64_C(1000000000000)
+
 struct cli {
 	enum cli_action action;
 	enum cli_output output;
@@ -63,11 +66,14 @@ struct cli {
 	double cost;		       /* NAN: not given */
 	int moments;		       /* a bool */
 	struct cli_histogram histogram;
-	const char *checkpoint;	 /* NULL: none; of argv, or the next */
+	double tolerance, abs_tolerance; /* of the half-width; 0: none */
+	double max_time;		 /* seconds; 0: any */
+	const char *checkpoint;		 /* NULL: none; of argv, or the next */
 	char beside_out[CLI_FILE];
+	bool no_checkpoint;	 /* nor is one wanted */
 	double checkpoint_every; /* seconds */
 	int resume;		 /* a bool */
-	const char *fan; /* a file, of argv; NULL: none */
+	const char *fan;	 /* a file, of argv; NULL: none */
 	const char *convergence; /* likewise */
 };
 
@@ -98,6 +104,9 @@ bool cli_size(const char *text, uint64_t *value);
 
 /* "I:J", counts, I < J: the paths from I to J - 1. */
 bool cli_range(const char *text, uint64_t *from, uint64_t *to);
+
+/* Seconds, as a number, or with s, m, h or d behind it. */
+bool cli_seconds(const char *text, double *value);
 
 /* A finite decimal number. */
 bool cli_number(const char *text, double *value);

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include <gbm-mc/run.h>
+
 /* Lines for each doubling of the paths: dense enough for a curve. */
 #define LINES_PER_DOUBLING 4
 
@@ -29,43 +31,25 @@ static void write_line(const struct cli *cli, struct gbm_summary *summary,
 	fflush(file);
 }
 
-/* n paths from first on, by all ranks, added to what rank 0 has. */
-static int add_paths(const struct world *world, const struct gbm_plan *plan,
-		     uint64_t first, uint64_t n, struct gbm_summary *summary)
-{
-	struct gbm_summary *part = NULL;
-	int status = gbm_summary_create(&part, plan);
-
-	status = worst(world, status);
-	if (status == GBM_OK)
-		status = worst(world, run_part(world, plan, first, n, part));
-	if (status == GBM_OK)
-		status = worst(world, merge_ranks(world, part));
-	if (status == GBM_OK && world->rank == 0)
-		status = gbm_summary_merge(summary, part);
-	gbm_summary_destroy(&part);
-	return worst(world, status);
-}
-
 int run_convergence(const struct world *world, const struct cli *cli,
-		    const struct gbm_plan *plan, struct progress *progress,
-		    struct gbm_summary *summary, struct gbm_result *result,
-		    FILE *file)
+		    const struct gbm_plan *plan, struct gbm_summary *summary,
+		    struct gbm_result *result, FILE *file)
 {
+	struct gbm_goal goal = GBM_GOAL_INIT;
 	uint64_t done = 0;
 	int status = GBM_OK;
 
 	if (file)
 		fputs("paths,estimate,std_error,reference\n", file);
 	for (unsigned i = 0; status == GBM_OK && done < cli->paths; i++) {
+		struct gbm_ending ending = GBM_ENDING_INIT;
 		uint64_t next = paths_of_line(i, cli->paths);
 
 		if (next == done)
 			continue;
-		progress->base = done;
-		progress->part = next - done;
-		status = add_paths(world, plan, done, next - done, summary);
-		done = next;
+		goal.paths = next < cli->paths ? next : 0;
+		status = worst(world, run_until(world, plan, &goal, summary,
+						&done, &ending));
 		if (status == GBM_OK && file)
 			write_line(cli, summary, file);
 	}

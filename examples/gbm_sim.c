@@ -44,7 +44,8 @@ struct report {
 	struct gbm_summary *summary; /* NULL: the result is all */
 	struct gbm_plan_info info;
 	double reference; /* NAN when there is none */
-	uint64_t start;	  /* paths that an earlier run had done */
+	struct rounds rounds;
+	uint64_t *of_ranks; /* paths that each rank ran; NULL: unknown */
 	double seconds;
 	double peak_rss;	   /* bytes, the largest of all ranks */
 	char peak_node[NODE_NAME]; /* where that was */
@@ -198,7 +199,7 @@ static void print_text(const struct world *world, const struct cli *cli,
 	if (r->summary)
 		summary_text(cli, r->summary);
 	printf("paths        %" PRIu64 " in %.3g s, %.3g paths/s\n", e->n,
-	       r->seconds, (double)(e->n - r->start) / r->seconds);
+	       r->seconds, (double)(e->n - r->rounds.start) / r->seconds);
 	print_tasks(world, &r->info);
 	if (cli->out)
 		print_file(cli, r->seconds);
@@ -219,15 +220,23 @@ static void json_number(const char *key, double x)
 }
 
 static void json_plan(const struct world *world, const struct cli *cli,
-		      const struct gbm_plan_info *info)
+		      const struct gbm_plan_info *info, uint64_t paths)
 {
 	printf("{\"paths\": %" PRIu64 ", \"steps\": %" PRIu64
 	       ", \"seed\": %" PRIu64 ", \"ranks\": %d, \"threads\": %u, "
 	       "\"isa\": \"%s\", \"stream_version\": %d, \"chunk_bytes\": "
 	       "%" PRIu64 ", \"budget_bytes\": %" PRIu64 ", ",
-	       cli->paths, cli->model.steps, cli->options.seed, world->size,
+	       paths, cli->model.steps, cli->options.seed, world->size,
 	       info->threads, info->isa, GBM_STREAM_VERSION, info->chunk_bytes,
 	       info->budget_bytes);
+}
+
+static void json_ranks(const uint64_t *of_ranks, int size)
+{
+	printf("\"rank_paths\": [");
+	for (int i = 0; i < size; i++)
+		printf("%s%" PRIu64, i ? ", " : "", of_ranks[i]);
+	printf("], ");
 }
 
 static void print_json(const struct world *world, const struct cli *cli,
@@ -235,7 +244,7 @@ static void print_json(const struct world *world, const struct cli *cli,
 {
 	double half = Z95 * r->result.std_error;
 
-	json_plan(world, cli, &r->info);
+	json_plan(world, cli, &r->info, r->result.n);
 	json_number("estimate", r->result.mean);
 	json_number("std_error", r->result.std_error);
 	if (isfinite(r->result.mean - half) && isfinite(r->result.mean + half))
@@ -248,8 +257,14 @@ static void print_json(const struct world *world, const struct cli *cli,
 		printf("\"out_bytes\": %.0f, ", samples_bytes(cli));
 	if (r->summary)
 		summary_json(cli, r->summary);
+	if (r->rounds.met || r->rounds.unmet)
+		printf("\"tolerance_met\": %s, ",
+		       r->rounds.met ? "true" : "false");
+	if (r->of_ranks)
+		json_ranks(r->of_ranks, world->size);
 	json_number("seconds", r->seconds);
-	json_number("paths_per_second", (double)(r->result.n - r->start) / r->seconds);
+	json_number("paths_per_second",
+		    (double)(r->result.n - r->rounds.start) / r->seconds);
 	if (isfinite(r->peak_rss))
 		printf("\"peak_rss_bytes\": %.0f}\n", r->peak_rss);
 	else
@@ -263,7 +278,7 @@ static void print_plan(const struct world *world, const struct cli *cli,
 	bool many_nodes = info->ranks_on_node < (unsigned)world->size;
 
 	if (cli->output == CLI_JSON) {
-		json_plan(world, cli, info);
+		json_plan(world, cli, info, cli->paths);
 		printf("\"budget_source\": \"%s\", \"need_bytes\": %.0f}\n",
 		       info->budget_source, need);
 		return;
@@ -301,16 +316,14 @@ static int simulate(const struct world *world, const struct cli *cli,
 
 	begin_progress(progress);
 	begin = now();
-	if (cli->checkpoint && !cli->out)
-		code = run_rounds(world, cli, plan, progress, report->summary,
-				  &report->result, &report->start);
+	if (cli->out)
+		status = run_samples(world, cli, plan, &report->result, &err);
 	else if (cli->convergence)
-		status = run_convergence(world, cli, plan, progress,
-					 report->summary, &report->result,
-					 convergence);
+		status = run_convergence(world, cli, plan, report->summary,
+					 &report->result, convergence);
 	else
-		status = run_plan(world, cli, plan, report->summary,
-				  &report->result, &err);
+		code = run_rounds(world, cli, plan, progress, report->summary,
+				  &report->result, &report->rounds);
 	report->seconds = fmax(now() - begin, 1e-9);
 	end_progress(progress);
 	if (code != EX_OK)
@@ -327,6 +340,17 @@ static int simulate(const struct world *world, const struct cli *cli,
 	if (gbm_reference(&cli->model, &cli->functional, &report->reference) !=
 	    GBM_OK)
 		report->reference = (double)NAN;
+	if (!cli->out && !cli->convergence) {
+		report->of_ranks =
+			calloc((size_t)world->size, sizeof(*report->of_ranks));
+		if (!report->of_ranks)
+			status = GBM_ENOMEM;
+		if (worst(world, status) != GBM_OK ||
+		    !from_all(world, report->rounds.own, report->of_ranks)) {
+			complain(world, "MPI did not gather the ranks' paths");
+			return EX_SOFTWARE;
+		}
+	}
 	report->peak_rss = peak_rss();
 	if (!largest(world, &report->peak_rss, report->peak_node)) {
 		complain(world, "MPI did not gather the ranks' peak memory");
@@ -381,8 +405,7 @@ static int prepare(const struct world *world, const struct cli *cli,
 	char error[CLI_ERROR_SIZE];
 	int status = GBM_OK;
 
-	if (cli->options.collect || cli->options.n_others || cli->convergence ||
-	    (cli->checkpoint && !cli->out))
+	if (!cli->out || cli->options.collect)
 		status = gbm_summary_create(summary, plan);
 	if (worst(world, status) != GBM_OK) {
 		complain(world, "a rank had no memory for what is collected: "
@@ -423,7 +446,10 @@ static int run_and_tell(const struct world *world, const struct cli *cli,
 			printf("%.17g\n", report->result.mean);
 		else
 			print_text(world, cli, report);
+		if (report->rounds.unmet)
+			code = EX_NOT_MET;
 	}
+	free(report->of_ranks);
 	gbm_summary_destroy(&report->summary);
 	return code;
 }
@@ -443,7 +469,8 @@ static int run(const struct world *world, struct cli *cli)
 	if (status != GBM_OK)
 		return give_up(world, status, &err);
 	progress.paths = cli->paths - cli->samples.first_path;
-	if (wants_progress(world, cli)) {
+	if (world->rank == 0) {
+		progress.show = wants_progress(world, cli);
 		progress.rewrite =
 			cli->progress == CLI_ALWAYS || isatty(STDERR_FILENO);
 		cli->options.progress = on_progress;
@@ -471,7 +498,7 @@ static int run(const struct world *world, struct cli *cli)
 		}
 	} else {
 		if (cli->out)
-			samples_keep(cli, &report.start);
+			samples_keep(cli, &report.rounds.start);
 		code = run_and_tell(world, cli, plan, &progress, &report);
 	}
 	gbm_plan_destroy(&plan);

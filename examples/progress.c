@@ -14,15 +14,21 @@ double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void show_progress(struct progress *p, double share, double seconds)
+static void show_progress(struct progress *p, double seconds)
 {
-	double before = (double)p->start / (double)p->paths;
-	double rate = (share - before) * (double)p->paths / seconds;
-	double left = (1.0 - share) * (double)p->paths / rate;
+	double done = (double)p->done, all = (double)p->paths;
+	double rate = (done - (double)p->start) / seconds;
+	double left = (all - done) / rate;
 
-	fprintf(stderr, "%sgbm_sim: %.1f %% of %.6g paths, %.3g paths/s, ",
-		p->rewrite ? "\r" : "", 100.0 * share, (double)p->paths, rate);
-	if (left < 120.0)
+	fprintf(stderr, "%sgbm_sim: ", p->rewrite ? "\r" : "");
+	if (p->open_end)
+		fprintf(stderr, "%.4g paths, %.3g paths/s", done, rate);
+	else
+		fprintf(stderr, "%.1f %% of %.6g paths, %.3g paths/s, ",
+			100.0 * done / all, all, rate);
+	if (p->open_end)
+		;
+	else if (left < 120.0)
 		fprintf(stderr, "%.0f s left", left);
 	else if (left < 7200.0)
 		fprintf(stderr, "%.0f min left", left / 60.0);
@@ -36,13 +42,14 @@ static void show_progress(struct progress *p, double share, double seconds)
 int on_progress(void *user, uint64_t done, uint64_t total)
 {
 	struct progress *p = user;
-	double t = now(), paths;
+	double t = now();
 
-	if (done == 0 || total == 0 || t < p->next)
+	if (done == 0 || total == 0)
 		return 0;
-	paths = (double)(p->part ? p->part : p->paths);
-	paths = (double)p->base + paths * (double)done / (double)total;
-	show_progress(p, paths / (double)p->paths, t - p->begin);
+	p->done = (uint64_t)((double)p->paths * ((double)done / (double)total));
+	if (!p->show || t < p->next || p->done <= p->start)
+		return 0;
+	show_progress(p, t - p->begin);
 	p->next = t + (p->rewrite ? 0.25 : 30.0);
 	return 0;
 }

@@ -9,9 +9,10 @@
 
 struct progress {
 	uint64_t paths; /* of the whole run */
-	uint64_t base;	/* of them, done before what runs now */
-	uint64_t part;	/* what runs now; 0: all */
+	uint64_t done;	/* of them, as far as rank 0 knows */
 	uint64_t start; /* done before this process began */
+	bool show;	/* on stderr */
+	bool open_end;	/* paths is a limit that is not meant to be reached */
 	bool rewrite;	/* one line, written over and over */
 	bool shown;
 	double begin;
@@ -22,8 +23,8 @@ struct progress {
 double now(void);
 
 /*
- * gbm_progress_fn.  Rank 0's share of its own part stands for the whole run:
- * all parts are equal.
+ * gbm_progress_fn.  Where rank 0 has a part of its own, its share of that
+ * stands for the whole run.
  */
 int on_progress(void *user, uint64_t done, uint64_t total);
 

@@ -118,30 +118,6 @@ static int refuse_lone_tasks(struct world *world, long tasks)
 	return EX_USAGE;
 }
 
-static int run_alone(const struct cli *cli, const struct gbm_plan *plan,
-		     struct gbm_result *result, struct gbm_error *err)
-{
-	if (cli->out)
-		return gbm_run_samples(plan, cli->out, &cli->samples, result,
-				       err);
-	return gbm_run(plan, result);
-}
-
-static int summarize_alone(const struct gbm_plan *plan,
-			   struct gbm_summary *summary,
-			   struct gbm_result *result)
-{
-	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
-	int status = gbm_plan_info(plan, &info);
-
-	if (status == GBM_OK)
-		status = gbm_run_summary(plan, 0, info.n_paths, summary, NULL);
-	if (status == GBM_OK)
-		status =
-			gbm_stats_result(gbm_summary_stats(summary, 0), result);
-	return status;
-}
-
 static int write_alone(const struct cli *cli, const struct gbm_plan *plan,
 		       struct gbm_error *err)
 {
@@ -260,50 +236,32 @@ int make_plan(const struct world *world, const struct cli *cli,
 			       &cli->options, err);
 }
 
-static int run_summary(const struct world *world, const struct gbm_plan *plan,
-		       struct gbm_summary *summary, struct gbm_result *result)
+int run_samples(const struct world *world, const struct cli *cli,
+		const struct gbm_plan *plan, struct gbm_result *result,
+		struct gbm_error *err)
 {
-	int status;
-
-	if (!world->mpi)
-		return summarize_alone(plan, summary, result);
-	status = gbm_mpi_run_summary(plan, MPI_COMM_WORLD, summary, NULL);
-	if (status != GBM_OK)
-		return status;
-	return gbm_stats_result(gbm_summary_stats(summary, 0), result);
+	return world->mpi ? gbm_mpi_run_samples(plan, MPI_COMM_WORLD, cli->out,
+						&cli->samples, result, err)
+			  : gbm_run_samples(plan, cli->out, &cli->samples,
+					    result, err);
 }
 
-int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_summary *summary,
-	     struct gbm_result *result, struct gbm_error *err)
+int run_until(const struct world *world, const struct gbm_plan *plan,
+	      const struct gbm_goal *goal, struct gbm_summary *summary,
+	      uint64_t *done, struct gbm_ending *ending)
 {
-	if (summary)
-		return run_summary(world, plan, summary, result);
-	if (world->mpi && cli->out)
-		return gbm_mpi_run_samples(plan, MPI_COMM_WORLD, cli->out,
-					   &cli->samples, result, err);
-	return world->mpi ? gbm_mpi_run(plan, MPI_COMM_WORLD, result)
-			  : run_alone(cli, plan, result, err);
+	return world->mpi ? gbm_mpi_run_until(plan, MPI_COMM_WORLD, goal,
+					      summary, done, ending)
+			  : gbm_run_until(plan, goal, summary, done, ending);
 }
 
-int run_part(const struct world *world, const struct gbm_plan *plan,
-	     uint64_t first, uint64_t n, struct gbm_summary *summary)
+bool from_all(const struct world *world, uint64_t mine, uint64_t *all)
 {
-	uint64_t from = 0, count = n;
-	int status = GBM_OK;
-
-	if (world->mpi)
-		status = gbm_mpi_range(MPI_COMM_WORLD, n, &from, &count);
-	if (status == GBM_OK && count)
-		status = gbm_run_summary(plan, first + from, count, summary,
-					 NULL);
-	return status;
-}
-
-int merge_ranks(const struct world *world, struct gbm_summary *summary)
-{
-	return world->mpi ? gbm_mpi_summary_merge(summary, MPI_COMM_WORLD)
-			  : GBM_OK;
+	if (world->rank == 0)
+		all[0] = mine;
+	return !world->mpi ||
+	       MPI_Gather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, 0,
+			  MPI_COMM_WORLD) == MPI_SUCCESS;
 }
 
 /* A failure shows in the next call that has a status. */
@@ -387,28 +345,27 @@ int make_plan(const struct world *world, const struct cli *cli,
 			       &cli->options, err);
 }
 
-int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_summary *summary,
-	     struct gbm_result *result, struct gbm_error *err)
+int run_samples(const struct world *world, const struct cli *cli,
+		const struct gbm_plan *plan, struct gbm_result *result,
+		struct gbm_error *err)
 {
 	(void)world;
-	if (summary)
-		return summarize_alone(plan, summary, result);
-	return run_alone(cli, plan, result, err);
+	return gbm_run_samples(plan, cli->out, &cli->samples, result, err);
 }
 
-int run_part(const struct world *world, const struct gbm_plan *plan,
-	     uint64_t first, uint64_t n, struct gbm_summary *summary)
+int run_until(const struct world *world, const struct gbm_plan *plan,
+	      const struct gbm_goal *goal, struct gbm_summary *summary,
+	      uint64_t *done, struct gbm_ending *ending)
 {
 	(void)world;
-	return gbm_run_summary(plan, first, n, summary, NULL);
+	return gbm_run_until(plan, goal, summary, done, ending);
 }
 
-int merge_ranks(const struct world *world, struct gbm_summary *summary)
+bool from_all(const struct world *world, uint64_t mine, uint64_t *all)
 {
 	(void)world;
-	(void)summary;
-	return GBM_OK;
+	all[0] = mine;
+	return true;
 }
 
 uint64_t from_first(const struct world *world, uint64_t value)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include <gbm-mc/gbm.h>
+#include <gbm-mc/run.h>
 #include <gbm-mc/samples.h>
 #include <gbm-mc/summary.h>
 
@@ -39,20 +40,18 @@ int finish(struct world *world, int code);
 int make_plan(const struct world *world, const struct cli *cli,
 	      struct gbm_plan **plan, struct gbm_error *err);
 
-/*
- * Runs the plan; with --out, into that file, else into the summary if it is not
- * NULL.
- */
-int run_plan(const struct world *world, const struct cli *cli,
-	     const struct gbm_plan *plan, struct gbm_summary *summary,
-	     struct gbm_result *result, struct gbm_error *err);
+/* Runs the plan into the file of --out. */
+int run_samples(const struct world *world, const struct cli *cli,
+		const struct gbm_plan *plan, struct gbm_result *result,
+		struct gbm_error *err);
 
-/* Each task's share of n paths from first on, into its summary. */
-int run_part(const struct world *world, const struct gbm_plan *plan,
-	     uint64_t first, uint64_t n, struct gbm_summary *summary);
+/* gbm_run_until() of all tasks, into rank 0's summary. */
+int run_until(const struct world *world, const struct gbm_plan *plan,
+	      const struct gbm_goal *goal, struct gbm_summary *summary,
+	      uint64_t *done, struct gbm_ending *ending);
 
-/* Adds up the summaries of all tasks, on each of them. */
-int merge_ranks(const struct world *world, struct gbm_summary *summary);
+/* What each task has, to rank 0's array of as many. */
+bool from_all(const struct world *world, uint64_t mine, uint64_t *all);
 
 /* What rank 0 has. */
 uint64_t from_first(const struct world *world, uint64_t value);

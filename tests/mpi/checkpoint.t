@@ -32,7 +32,7 @@ kept=(--checkpoint "$point" --every 0.2)
 result() {
   perl -MJSON::PP -e '
     my $o = JSON::PP->new->canonical->decode(join "", <>);
-    delete @$o{qw(ranks threads isa chunk_bytes budget_bytes seconds
+    delete @$o{qw(ranks rank_paths threads isa chunk_bytes budget_bytes seconds
       paths_per_second peak_rss_bytes)};
     print JSON::PP->new->canonical->encode($o), "\n"' "$1"
 }

@@ -87,8 +87,8 @@ struct gbm_goal {
 
 /*
  * The least number of paths above n_done after which a tolerance is looked at:
- * 65536, twice as many up to 524288, and from there on an eighth more each time,
- * in whole blocks.
+ * 65536, twice as many up to 524288, and from there on an eighth more each
+ * time, in whole blocks.
  */
 uint64_t gbm_goal_check(uint64_t n_done);
 
