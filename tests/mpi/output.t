@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit
 sim=$bin/gbm_sim
 keys="paths steps seed ranks threads isa stream_version chunk_bytes \
 budget_bytes estimate std_error ci95 reference seconds paths_per_second \
-peak_rss_bytes"
+peak_rss_bytes rank_paths"
 
 keys_of() {
   perl -MJSON::PP -e '

@@ -15,8 +15,8 @@ fi
 
 sim=$bin/gbm_sim
 mkdir "$tmp/whole" "$tmp/o"
-# Some seconds of one thread, not of whole blocks.
-words=(--paths 600003 --steps 1000 --payoff asian-call --quiet
+# A second or so of one thread, not of whole blocks.
+words=(--paths 600003 --steps 2500 --payoff asian-call --quiet
   --progress never)
 
 # begin COMMAND...: in the background, with a checkpoint every 0.1 s; $pid.
@@ -24,6 +24,13 @@ begin() {
   touch "$tmp/now"
   "$@" --every 0.1 >"$tmp/first" 2>"$tmp/err" </dev/null &
   pid=$!
+}
+
+# ended: the same has come to its end; as after run.
+ended() {
+  wait "$pid"
+  status=$?
+  cp "$tmp/first" "$tmp/out"
 }
 
 # newer FILE: it becomes newer than the run that was begun, which goes on.
@@ -157,7 +164,7 @@ if [ $mounts = no ]; then
   skip "full and read-only file systems" "needs root, and mount namespaces"
   done_testing
 fi
-words=(--paths 1500001 --steps 400 --quiet --progress never)
+words=(--paths 1500001 --steps 2500 --quiet --progress never)
 rm -f "$whole"/*
 run "$sim" "${words[@]}" --out "$whole/f.npy"
 expected=$(cat "$tmp/out")
@@ -170,21 +177,18 @@ mount -t tmpfs -o size=14m tmpfs "$small" || exit
 begin "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
 ok "tmpfs: a checkpoint" newer "$point"
 dd if=/dev/zero of="$small/fill" bs=64K status=none 2>/dev/null
-wait $pid
-status=$?
+ended
 ok "tmpfs: becomes full" refused 74 "make room, then go on with --resume"
 again "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
 ok "tmpfs: no room yet" refused 73 "make room"
 rm "$small/fill"
 again mpi 2 "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
 ok "tmpfs: goes on once there is room" same "$small"
-rm -f "$small"/* "$point"*
+rm -f "$small"/f* "$point"*
 begin mpi 2 "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
 ok "tmpfs, two ranks: a checkpoint" newer "$point"
 dd if=/dev/zero of="$small/fill" bs=64K status=none 2>/dev/null
-wait $pid
-status=$?
-cp "$tmp/first" "$tmp/out"
+ended
 ok "tmpfs, two ranks: becomes full" refused 74 "go on with --resume"
 rm "$small/fill"
 again "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
@@ -201,22 +205,18 @@ fi
 begin "$sim" "${words[@]}" --out "$out"
 ok "ext4: a checkpoint" newer "$out.checkpoint"
 dd if=/dev/zero of="$small/fill" bs=4K status=none 2>/dev/null
-wait $pid
-status=$?
-cp "$tmp/first" "$tmp/out"
+ended
 ok "ext4, full: no further one" refused 74 "make room"
 rm "$small/fill"
 again "$sim" "${words[@]}" --out "$out"
 ok "ext4: goes on once there is room" same "$small"
 
-rm -f "$small"/*
+rm -f "$small"/f*
 begin "$sim" "${words[@]}" --out "$out"
 ok "read-only: a checkpoint" newer "$out.checkpoint"
 # As an error of the disk does it; a file that is open for writing forbids it.
 mount -o remount,abort "$small" 2>/dev/null
-wait $pid
-status=$?
-cp "$tmp/first" "$tmp/out"
+ended
 ok "read-only, in the midst of it: one sentence" refused 74 "$small"
 umount "$small" && e2fsck -fy "$tmp/disk" >"$tmp/fsck" 2>&1
 mount -o loop "$tmp/disk" "$small" || exit

@@ -15,7 +15,10 @@ forged() {
     "${as_user[@]}" forge "$1" "$2" "$work/limits" forged 2>.err)
   err=$(<"$work/.err")
   out=
-  [ -n "$job" ] || return
+  if [ -z "$job" ]; then
+    echo "# no job: $err"
+    return
+  fi
   wait_for 60 job_over "$job"
   out=$(<"$work/forged")
 }

@@ -25,7 +25,7 @@ recipe() {
   name=$1 release=${1%-arm64} arch=amd64 foreign=no
   [ "$name" = "$release" ] || arch=arm64 foreign=yes
   case $release in
-  bookworm) packages=libgsl27 ;;
+  bookworm) packages=libgsl27,libslurm38 ;;
   trixie) packages=libgsl28 ;;
   *) die $EX_USAGE "-r '$name': the releases are bookworm and trixie" ;;
   esac
