@@ -73,7 +73,7 @@ _gbm_sim() {
   --out | --fan | --histogram | --convergence | --checkpoint) _gbm_files ;;
   --spot | --rate | --dividend | --vol | --horizon | --steps | --paths | \
     --seed | --strike | --quantiles | --var | --cost | --threads | --chunk | \
-    --mem-cap | --replay | --every)
+    --mem-cap | --replay | --every | --tolerance | --abs-tolerance | --max-time)
     COMPREPLY=()
     ;;
   *)
@@ -81,7 +81,8 @@ _gbm_sim() {
       --paths --seed --payoff --strike --quantiles --var --cost --fan \
       --convergence --moments --histogram --threads --chunk --mem-cap --out \
       --save --dtype --force --shards --verify --replay --like --checkpoint \
-      --every --resume --json --quiet --progress --dry-run --version --help
+      --every --resume --tolerance --abs-tolerance --max-time --json --quiet \
+      --progress --dry-run --version --help
     ;;
   esac
 }
