@@ -163,6 +163,7 @@ struct counter {
 	const struct gbm_goal *goal;
 	double deadline; /* of rank 0's clock; 0: none */
 	uint64_t own_paths;
+	uint64_t begin[2]; /* what this rank has to begin with: first, how many */
 	bool closing; /* this rank wants no more to be handed out */
 	struct outcome failure;
 	/* On rank 0. */

@@ -14,7 +14,7 @@
  * Of a fed run.  An item's, so that the feed is looked after; of all the paths
  * that are asked for at a time; and of those that are worth it.
  */
-#define ITEM_SECONDS  4e-3
+#define ITEM_SECONDS  2e-3
 #define WANT_SECONDS  0.1
 #define LEAST_SECONDS 1e-3
 
