@@ -4,13 +4,7 @@
 # and file and manifest are byte for byte those of a run that was not; also
 # where the disk was really full, or became read-only.
 cd "$(dirname "$0")/../.." || exit
-
-# Small file systems are mounted in a mount namespace, which takes them along.
-mounts=no
-if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
-  [ -n "${GBM_UNSHARED-}" ] || exec unshare -m env GBM_UNSHARED=1 "$0"
-  mounts=yes
-fi
+. tests/mpi/mounts.sh
 . tests/mpi/lib.sh
 
 sim=$bin/gbm_sim

@@ -3,13 +3,7 @@
 # Samples on disk: the same bytes by any number of ranks and threads, any chunk
 # and instruction set; found damage; and what is said when there is no room.
 cd "$(dirname "$0")/../.." || exit
-
-# Small file systems are mounted in a mount namespace, which takes them along.
-mounts=no
-if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
-  [ -n "${GBM_UNSHARED-}" ] || exec unshare -m env GBM_UNSHARED=1 "$0"
-  mounts=yes
-fi
+. tests/mpi/mounts.sh
 . tests/mpi/lib.sh
 
 sim=$bin/gbm_sim
