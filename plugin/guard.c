@@ -105,11 +105,15 @@ static bool look_v2(const struct cap_host *host, const char *node,
 		    0 &&
 	    look(host, g, own, above, ""))
 		return true;
-	/* Beside slurmd's own service, or where that is by default. */
+	/* Beside slurmd's own service, from 26.05 on in whose "slurmd" it is; or
+	 * where that is by default. */
 	snprintf(name, sizeof(name), "%.200s_%s", node, scope);
-	if (above > 0 && (look(host, g, own, above, name) ||
-			  look(host, g, own, above, scope)))
-		return true;
+	for (int levels = 1; levels <= 2; levels++) {
+		above = procfs_above(own, strlen(own), root_len, levels);
+		if (above > 0 && (look(host, g, own, above, name) ||
+				  look(host, g, own, above, scope)))
+			return true;
+	}
 	snprintf(name, sizeof(name), "system.slice/%.200s_%s", node, scope);
 	if (look(host, g, own, root_len, name))
 		return true;

@@ -8,6 +8,9 @@
 #define _GNU_SOURCE /* nanosleep */
 #endif
 
+/* From 26.05 on: jobs may still be named by their numbers. */
+#define SLURM_BACKWARD_COMPAT
+
 #include "plugin/spank_gbm.h"
 
 #include <errno.h>
@@ -20,6 +23,46 @@
 #include "plugin/banned.h"
 
 #define TENTHS 30
+
+/* What follows is slurm_*_job_step() with the parameters of every release. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+static slurm_step_id_t name_of(uint32_t job, uint32_t step)
+{
+	slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+
+	id.job_id = job;
+	id.step_id = step;
+	return id;
+}
+
+static int terminate_step(uint32_t job, uint32_t step)
+{
+	slurm_step_id_t id = name_of(job, step);
+
+	return slurm_terminate_job_step(&id);
+}
+
+static int kill_step(uint32_t job, uint32_t step)
+{
+	slurm_step_id_t id = name_of(job, step);
+
+	return slurm_kill_job_step(&id, SIGKILL, 0);
+}
+#else
+static int terminate_step(uint32_t job, uint32_t step)
+{
+	return slurm_terminate_job_step(job, step);
+}
+
+static int kill_step(uint32_t job, uint32_t step)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+	return slurm_kill_job_step(job, step, SIGKILL, 0);
+#else
+	return slurm_kill_job_step(job, step, SIGKILL);
+#endif
+}
+#endif
 
 static bool is_running(uint32_t job)
 {
@@ -44,7 +87,7 @@ static void end_job(uint32_t job)
 {
 	static const struct timespec tenth = { 0, 100000000 };
 
-	if (slurm_terminate_job_step(job, SLURM_BATCH_SCRIPT) == SLURM_SUCCESS)
+	if (terminate_step(job, SLURM_BATCH_SCRIPT) == SLURM_SUCCESS)
 		return;
 	for (int i = 0; i < TENTHS; i++) {
 		if (!is_running(job))
@@ -55,27 +98,6 @@ static void end_job(uint32_t job)
 		slurm_error("gbm: job %u cannot be ended: %s", job,
 			    slurm_strerror(errno));
 }
-
-/* Some releases want flags as well. */
-typedef int kill_step(uint32_t, uint32_t, uint16_t);
-typedef int kill_step_flags(uint32_t, uint32_t, uint16_t, uint16_t);
-
-static int end_step(kill_step *ask, uint32_t job, uint32_t step)
-{
-	return ask(job, step, SIGKILL);
-}
-
-static int end_step_flags(kill_step_flags *ask, uint32_t job, uint32_t step)
-{
-	return ask(job, step, SIGKILL, 0);
-}
-
-/* clang-format off */
-#define END_STEP \
-	_Generic(slurm_kill_job_step, \
-		 kill_step *: end_step, \
-		 kill_step_flags *: end_step_flags)
-/* clang-format on */
 
 void end_everywhere(uint32_t job, uint32_t step, bool whole_job)
 {
@@ -95,7 +117,7 @@ void end_everywhere(uint32_t job, uint32_t step, bool whole_job)
 	 * step is over.
 	 */
 	if (step != SLURM_BATCH_SCRIPT &&
-	    END_STEP(slurm_kill_job_step, job, step) != SLURM_SUCCESS)
+	    kill_step(job, step) != SLURM_SUCCESS)
 		slurm_verbose("gbm: step %u.%u was not ended on all nodes: %s",
 			      job, step, slurm_strerror(errno));
 	if (whole_job)

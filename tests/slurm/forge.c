@@ -79,6 +79,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "forge: %s\n", slurm_strerror(errno));
 		return 1;
 	}
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+	printf("%u\n", answer->step_id.job_id);
+#else
 	printf("%u\n", answer->job_id);
+#endif
 	return 0;
 }

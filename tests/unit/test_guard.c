@@ -199,6 +199,8 @@ START_TEST(v2_places)
 	v2_dir(V2 "/jobs.slice/slurmstepd.scope");
 	v2_slurmd("/jobs.slice/slurmd.service");
 	found(V2 "/jobs.slice/slurmstepd.scope");
+	v2_slurmd("/jobs.slice/slurmd.service/slurmd"); /* 26.05 */
+	found(V2 "/jobs.slice/slurmstepd.scope");
 	v2_slurmd("/any.slice/pi7_slurmstepd.scope/slurmd");
 	v2_dir(V2 "/any.slice/pi7_slurmstepd.scope");
 	found(V2 "/any.slice/pi7_slurmstepd.scope");
