@@ -25,7 +25,7 @@ is_state() {
 tidy() {
   cp "$work"/good/{slurm,cgroup}.conf "$etc"
   scontrol reconfigure
-  scontrol update nodename=node01 state=undrain 2>/dev/null
+  scontrol update nodename=ALL state=undrain 2>/dev/null
   wait_for 30 all_idle
 }
 trap tidy EXIT
@@ -90,7 +90,7 @@ sed -i 's/^ConstrainRAMSpace=yes/ConstrainRAMSpace=no/' "$etc/cgroup.conf"
 ok "Slurm drains a node that goes bad" wait_for 60 eval \
   '[ "$(reason node01)" = "gbm-check: limits" ]'
 cp "$work/good/cgroup.conf" "$etc"
-ok "and uses it again when it is good" wait_for 60 is_state node01 IDLE
+ok "and uses its nodes again when they are good" wait_for 60 all_idle
 run srun -w node01 hostname
 is "jobs run there" "$out" node01
 done_testing
