@@ -20,17 +20,22 @@ die() {
 # What shapes an image: the functions from here to recipe_key. The key of the
 # cache is their text.
 
-# recipe RELEASE[-arm64]: what is in the machine.
+# recipe RELEASE[-arm64[-16k]]: what is in the machine.
 recipe() {
-  name=$1 release=${1%-arm64} arch=amd64 foreign=no
-  [ "$name" = "$release" ] || arch=arm64 foreign=yes
+  name=$1 release=${1%%-*} arch=amd64 foreign=no kernel=cloud-amd64
+  case ${name#"$release"} in
+  '') ;;
+  -arm64) arch=arm64 foreign=yes kernel=cloud-arm64 ;;
+  -arm64-16k) arch=arm64 foreign=yes kernel=arm64-16k ;;
+  *) die $EX_USAGE "-r '$name': after the release comes -arm64, -arm64-16k or nothing" ;;
+  esac
   case $release in
   bookworm) packages=libgsl27,libslurm38 ;;
   trixie) packages=libgsl28 ;;
   *) die $EX_USAGE "-r '$name': the releases are bookworm and trixie" ;;
   esac
   # slurmd wants dbus for its scope; mpi/pmix wants libpmix-dev.
-  packages+=,linux-image-cloud-$arch,systemd-sysv,udev,dbus,kmod
+  packages+=,linux-image-$kernel,systemd-sysv,udev,dbus,kmod
   packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
   packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15,libgomp1
   # The plugin is only good for the Slurm it was compiled for.

@@ -26,7 +26,8 @@ run     the same, then runs COMMAND as root in RELEASE's tree. It finds this
 
 RELEASE is Debian's: bookworm (Slurm 22.05) or trixie (24.11). That of this
 machine itself needs no tree: COMMAND runs here, with what make has built.
-RELEASE-arm64 is for a Raspberry Pi, and only compiled, by a cross compiler.
+RELEASE-arm64 is for a Raspberry Pi, and only compiled, by a cross compiler;
+RELEASE-arm64-16k is the same.
 
 GBM_VM_CACHE   as for vm.sh: the tree is that of its image
 GBM_BUILD      for this machine's release: where the programs and the plugin
@@ -52,7 +53,8 @@ refresh() {
 compile() {
   local clean=(env -i PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 HOME=/root)
   local make=("${clean[@]}" make -C "$2" "-j$(nproc)")
-  local cc="aarch64-linux-gnu-gcc --sysroot=$1/root"
+  # The cross compiler's libc may be older than the one in the image.
+  local cc="aarch64-linux-gnu-gcc --sysroot=$1/root -Wl,--allow-shlib-undefined"
   [ "$foreign" = yes ] || enter "$1" "${make[@]}" all test-programs
   grep -qsxF "CC = $cc" "$2/config.mk" ||
     { "${make[@]}" configure && cd "$2" &&

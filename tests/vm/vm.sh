@@ -27,7 +27,8 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
         prints, on stdout or stderr, comes on stdout.
 
 -r RELEASE   Debian's: bookworm (Slurm 22.05, the default) or trixie (24.11);
-             bookworm-arm64 has the CPU of a Raspberry Pi 4
+             bookworm-arm64 has the CPU of a Raspberry Pi 4, trixie-arm64-16k
+             that of a Pi 5, and pages of 16 KiB as there
 -s SLURM     what COMMAND finds: cluster (tests/slurm/cluster.sh, two nodes;
              the default), systemd (one node, Debian's own services), none
 -m MB        the machine's memory (default: 2048)
@@ -53,7 +54,10 @@ hardware() {
     kernel_options='console=ttyS0 no5lvl' usual=3
     ;;
   arm64)
-    emulator=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -smp 4)
+    # Pages of 16 KiB are for the Pi 5's, and the Pi 4's has none.
+    local cpu=cortex-a72
+    [[ $name != *-16k ]] || cpu=cortex-a76
+    emulator=(qemu-system-aarch64 -machine virt -cpu "$cpu" -smp 4)
     kernel_options=console=ttyAMA0 usual=10
     ;;
   esac
