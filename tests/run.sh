@@ -236,6 +236,8 @@ for GBM_SUITE in "${@:-unit}"; do
   elif [ "$GBM_SUITE" = vm ]; then
     # Without KVM, a machine has one core busy most of the time.
     run "${prove[@]}" -j "$GBM_CLUSTERS" "${tests[@]}"
+  elif [ "$GBM_SUITE" = unit ]; then
+    run "${prove[@]}" -j "$(nproc)" "${tests[@]}"
   else
     run "${prove[@]}" "${tests[@]}"
   fi

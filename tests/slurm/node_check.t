@@ -75,12 +75,13 @@ scontrol update nodename=node01 state=undrain
 wait_for 30 all_idle
 
 # By slurmd, which takes a program's name only, and hands on nothing but
-# SLURMD_NODENAME: where slurm.conf has another place, somebody must say so.
+# SLURMD_NODENAME: where slurm.conf has another place, somebody must say so. An
+# emulated machine needs seconds for one, and Slurm does not wait for the last.
 printf '#!/bin/sh\nSLURM_CONF=%s exec %s\n' "$etc/slurm.conf" \
   "$work/gbm-node-health" >"$work/health"
 chmod 755 "$work/health"
 sed -i "s|^#HealthCheckProgram=.*|HealthCheckProgram=$work/health|
-  s|^#HealthCheckInterval=.*|HealthCheckInterval=2|
+  s|^#HealthCheckInterval=.*|HealthCheckInterval=$((slow > 1 ? 10 * slow : 2))|
   s|^#HealthCheckNodeState=.*|HealthCheckNodeState=ANY|" "$etc/slurm.conf"
 scontrol reconfigure
 is "slurm.conf's lines are ready to be used" \
