@@ -155,6 +155,14 @@ static uint64_t paths_in(double seconds, double block_seconds)
 	       GBM_BLOCK_PATHS;
 }
 
+/* What gbm_run_range() would take of the plan. */
+static int is_range(const struct gbm_plan *plan, uint64_t first, uint64_t n)
+{
+	return first <= plan->n_paths && n <= plan->n_paths - first &&
+	       first % GBM_BLOCK_PATHS == 0 &&
+	       (n % GBM_BLOCK_PATHS == 0 || first + n == plan->n_paths);
+}
+
 /* Looks after the feed; most paths are an item. */
 static void tend(struct run *r, double block_seconds, uint64_t most)
 {
@@ -168,6 +176,10 @@ static void tend(struct run *r, double block_seconds, uint64_t most)
 		least = r->threads * paths_in(LEAST_SECONDS, block_seconds);
 	}
 	answer = feed->next(feed->user, want, least, &first, &n);
+	/* A third range, or a part of a block, would give wrong results. */
+	if (answer == GBM_FEED_RANGE &&
+	    (spare || !is_range(r->share->plan, first, n)))
+		answer = GBM_EINVAL;
 	if (answer == GBM_FEED_RANGE)
 		add_range(r, first, n);
 	else if (answer != GBM_FEED_WAIT)
