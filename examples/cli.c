@@ -789,7 +789,9 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 		return false;
 	}
 	more = first_given(given, NAMES("resume", "every"));
-	if (more && !cli->checkpoint && !cli->out) {
+	if (more && !cli->checkpoint &&
+	    (cli->no_checkpoint ||
+	     (!cli->out && (cli->resume || !cli_job())))) {
 		snprintf(
 			error, CLI_ERROR_SIZE,
 			"--%s is about a checkpoint: give --checkpoint FILE as "
@@ -825,6 +827,13 @@ static bool compatible(const struct cli *cli, const bool *given, char *error)
 		return false;
 	}
 	return samples_compatible(cli, given, error);
+}
+
+const char *cli_job(void)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+
+	return job && *job && !job[strspn(job, "0123456789")] ? job : NULL;
 }
 
 bool cli_parse(struct cli *cli, int argc, char **argv,

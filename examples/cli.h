@@ -127,6 +127,9 @@ bool cli_histogram(const char *text, struct cli_histogram *histogram);
  */
 bool cli_payoffs(const char *payoffs, const char *strikes, struct cli *cli);
 
+/* The number of the job of Slurm that this runs in, or NULL. */
+const char *cli_job(void);
+
 /* "call" for GBM_CALL; static storage. */
 const char *cli_payoff_name(enum gbm_payoff payoff);
 

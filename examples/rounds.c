@@ -107,10 +107,9 @@ static uint32_t hash_of_run(const struct cli *cli)
  */
 static void name_automatic(struct keeper *k)
 {
-	const char *job = getenv("SLURM_JOB_ID");
+	const char *job = cli_job();
 
-	if (k->cli->no_checkpoint || !job || !*job ||
-	    job[strspn(job, "0123456789")])
+	if (k->cli->no_checkpoint || !job)
 		return;
 	k->automatic = true;
 	snprintf(k->file, sizeof(k->file), "gbm_sim-%.20s-%08" PRIx32 ".ckpt",

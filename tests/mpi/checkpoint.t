@@ -121,6 +121,98 @@ ok "and end when one of them is killed" [ $? -ne 0 ]
 again
 same "the run goes on with the same bits" "$out" "$want"
 
+# A checkpoint that nobody asked for, as a job of Slurm has it; in a directory
+# of its own. begun: it heeds signals by now.
+begin_job() {
+  (cd "$tmp/job" && SLURM_JOB_ID=77 exec "$sim" --payoff put --paths 1e12 \
+    --progress never "$@") >"$tmp/first" 2>"$tmp/first.err" &
+  pid=$!
+}
+begun() {
+  local caught
+  while caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$pid/status" 2>/dev/null); do
+    [ -n "$caught" ] || return
+    [ $((0x$caught >> 14 & 1)) = 0 ] || return 0
+    sleep 0.05
+  done
+  return 1
+}
+said() {
+  for ((i = 0; i < 600; i++)); do
+    ! grep -qE -- "$1" "$tmp/first.err" || return 0
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  cat "$tmp/first.err"
+  return 1
+}
+finish() {
+  kill -TERM $pid
+  wait $pid
+  status=$?
+}
+mkdir "$tmp/job"
+begin_job --every 0.1
+ok "Slurm: a long run says that it keeps its state" said \
+  'keeps its state in gbm_sim-77-[0-9a-f]{8}\.ckpt'
+touch "$tmp/now"
+auto=$(echo "$tmp"/job/gbm_sim-77-*.ckpt)
+name=$(grep -o 'gbm_sim-77-[0-9a-f]*\.ckpt' "$tmp/first.err")
+ok "every tenth of a second, if asked" newer "$tmp/job/$name"
+ok "Slurm: and keeps the one before" newer "$tmp/job/$name.old"
+finish
+same "Slurm: SIGTERM ends it to go on" $status 75
+auto=$tmp/job/$name
+begin_job
+ok "Slurm: the same run goes on by itself" said 'goes on after [0-9]* paths'
+finish
+same "Slurm: and so on" $status 75
+rm "$auto"*
+
+# It is somebody else's: before the run, and once it has begun.
+echo precious >"$auto"
+begin_job
+ok "Slurm: another file of that name" said \
+  "$name: .* of no use: .*; this run goes on without a checkpoint"
+finish
+same "Slurm: nothing is kept then" $status 74
+like "Slurm: and that is said" "$(<"$tmp/first.err")" 'of which nothing is kept'
+same "Slurm: the file is left alone" "$(cat "$tmp/job"/*)" precious
+rm "$auto"
+begin_job
+ok "Slurm: a run begins" begun
+sleep 0.2 # after it has looked for a checkpoint
+echo precious >"$auto"
+ok "Slurm: a file that comes into the way" said \
+  'a file is in the way of the checkpoint; this run goes on without'
+finish
+same "Slurm: nothing is kept then, either" $status 74
+same "Slurm: it is left alone, too" "$(cat "$tmp/job"/*)" precious
+rm "$auto"
+
+# It cannot be written, by root neither; nobody's link is followed.
+ln -s "$tmp/elsewhere" "$auto.partial"
+begin_job --every 0.1
+ok "Slurm: one that cannot be written is done without" said \
+  'could not be written: .*; this run goes on without a checkpoint'
+ok "Slurm: the run goes on" kill -0 $pid
+finish
+same "Slurm: but not after SIGTERM" $status 74
+rm "$auto.partial"
+ln -s "$tmp/elsewhere" "$auto.partial"
+begin_job
+begun
+finish
+same "Slurm: also where SIGTERM asks for the first one" $status 74
+like "Slurm: whose failure is told" "$(<"$tmp/first.err")" \
+  "$name: .*could not be written"
+rm "$auto.partial"
+same "Slurm: nothing is left" "$(ls "$tmp/job")" ""
+begin_job --checkpoint none
+sleep 0.5
+finish
+same "--checkpoint none: SIGTERM ends it at once" $status 143
+
 # An extension: 10,000 paths, which are no whole blocks, and then more.
 rm -f "$point"*
 "$sim" --paths 1e4 --payoff put --checkpoint "$point" >/dev/null 2>&1

@@ -421,6 +421,44 @@ START_TEST(samples)
 }
 END_TEST
 
+/* --every is about a checkpoint that a job of Slurm has by itself, too. */
+START_TEST(checkpoints)
+{
+	static const char *const none[] = { NULL, "", "12a", "-1" };
+	char error[CLI_ERROR_SIZE];
+	struct cli cli;
+
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		if (none[i])
+			setenv("SLURM_JOB_ID", none[i], 1);
+		else
+			unsetenv("SLURM_JOB_ID");
+		ck_assert_ptr_null(cli_job());
+		ck_assert(!parse(&cli, ARGS("--every=5"), error));
+		ck_assert_ptr_nonnull(strstr(error, "--every is about"));
+		ck_assert(parse(&cli, ARGS("--every=5", "--out=a"), error));
+		ck_assert(parse(&cli, ARGS("--every=5", "--checkpoint=a"),
+				error));
+	}
+	setenv("SLURM_JOB_ID", "12", 1);
+	ck_assert_str_eq(cli_job(), "12");
+	ck_assert_msg(parse(&cli, ARGS("--every=5"), error), "%s", error);
+	ck_assert_double_eq(cli.checkpoint_every, 5.0);
+	ck_assert_ptr_null(cli.checkpoint);
+	/* But not which of them: that has the job's number in its name. */
+	ck_assert(!parse(&cli, ARGS("--resume"), error));
+	ck_assert_ptr_nonnull(strstr(error, "--resume is about"));
+	ck_assert(!parse(&cli, ARGS("--every=5", "--checkpoint=none"), error));
+	ck_assert(!parse(&cli,
+			 ARGS("--every=5", "--checkpoint=none", "--out=a"),
+			 error));
+	ck_assert(!parse(&cli, ARGS("--resume", "--checkpoint=none", "--out=a"),
+			 error));
+	ck_assert(!parse(&cli, ARGS("--every=5", "--verify=a"), error));
+	unsetenv("SLURM_JOB_ID");
+}
+END_TEST
+
 START_TEST(words)
 {
 	char error[CLI_ERROR_SIZE];
@@ -625,6 +663,7 @@ static Suite *suite(void)
 	tcase_add_test(values, payoff_lists);
 	tcase_add_test(lines, defaults);
 	tcase_add_test(lines, every_option);
+	tcase_add_test(lines, checkpoints);
 	tcase_add_test(lines, samples);
 	tcase_add_test(lines, words);
 	tcase_add_test(lines, help_and_version_stop);
