@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/quota.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,14 @@
 
 #define MANIFEST ".json"
 #define PARTIAL	 ".json.partial" /* renamed as soon as it is complete */
+
+/* Bytes that quotactl(2) counts limits in. */
+#define QUOTA_UNIT UINT64_C(1024)
+
+/* Headers before Linux 5.14; the number is every machine's. */
+#ifndef SYS_quotactl_fd
+#define SYS_quotactl_fd 443
+#endif
 
 /* Somebody may have indented it anew. */
 #define MAX_MANIFEST (2 * GBM_MANIFEST_SIZE + GBM_SAMPLES_SHARDS * 512)
@@ -266,18 +276,79 @@ static int check_limit(const struct gbm_samples *s, struct gbm_error *err)
 			     gbm_size_text(limit.rlim_cur).text);
 }
 
+/* What the quota of one user or group leaves, in bytes. */
+static uint64_t quota_left(const struct dqblk *q)
+{
+	uint64_t limit = q->dqb_bhardlimit, soft = q->dqb_bsoftlimit, bytes;
+
+	/* Beyond the soft limit, until that time. */
+	if (soft && q->dqb_btime && (uint64_t)time(NULL) >= q->dqb_btime &&
+	    q->dqb_curspace > soft * QUOTA_UNIT)
+		return 0;
+	if (!limit || __builtin_mul_overflow(limit, QUOTA_UNIT, &bytes))
+		return UINT64_MAX;
+	return bytes > q->dqb_curspace ? bytes - q->dqb_curspace : 0;
+}
+
+/*
+ * The quota of who will own the file; directory is where.  A kernel before
+ * 5.14, or a file server, does not tell: then the file's room is asked for, and
+ * where that cannot be reserved, a write fails.
+ */
+static int check_quota(const struct gbm_samples *s, int directory,
+		       uint64_t freed, struct gbm_error *err)
+{
+	struct {
+		const char *name;
+		int type;
+		uint32_t id;
+	} owners[] = { { "user", USRQUOTA, geteuid() },
+		       { "group", GRPQUOTA, getegid() } };
+	struct stat st;
+
+	if (fstat(directory, &st) == 0 && st.st_mode & S_ISGID)
+		owners[1].id = st.st_gid;
+	for (size_t i = 0; geteuid() && i < 2; i++) {
+		struct dqblk q = { .dqb_valid = 0 };
+		uint64_t left = UINT64_MAX;
+
+		if (syscall(SYS_quotactl_fd, directory,
+			    QCMD(Q_GETQUOTA, owners[i].type), owners[i].id,
+			    &q) == 0)
+			left = quota_left(&q);
+		if (__builtin_add_overflow(left, freed, &left) ||
+		    left >= s->bytes)
+			continue;
+		return gbm_error_set(
+			err, GBM_ECREATE,
+			"%s needs %s, but the disk quota of %s %u leaves %s: "
+			"make room, choose another file system, or write fewer "
+			"paths or single precision",
+			gbm_shown(s->file).text, gbm_size_text(s->bytes).text,
+			owners[i].name, owners[i].id, gbm_size_text(left).text);
+	}
+	return GBM_OK;
+}
+
 /* freed: bytes that a file to be replaced gives back. */
 static int check_room(const struct gbm_samples *s, uint64_t freed,
 		      struct gbm_error *err)
 {
 	char *directory = directory_of(s->file);
+	int fd = -1, error = ENOMEM, status;
 	struct statvfs fs;
 	uint64_t there;
-	int error = ENOMEM;
 
-	if (directory)
-		error = statvfs(directory, &fs) != 0 ? errno : 0;
+	if (directory) {
+		fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		error = fd < 0 || fstatvfs(fd, &fs) != 0 ? errno : 0;
+	}
 	free(directory);
+	status = error ? GBM_OK : check_quota(s, fd, freed, err);
+	if (fd >= 0)
+		close(fd);
+	if (status)
+		return status;
 	if (error)
 		return complain(err, GBM_ECREATE, s->file, "it cannot be made",
 				error);
@@ -405,9 +476,12 @@ static uint64_t draw_ticket(void)
 	       (uint64_t)getpid();
 }
 
-/* The file, and unless it is another process' business, the manifest. */
+/*
+ * The file, and unless it is another process' business, the manifest.  Whose
+ * place they take goes with its checkpoint, unless that is NULL.
+ */
 static int create(struct gbm_samples *s, int force, int with_manifest,
-		  struct gbm_error *err)
+		  const char *checkpoint, struct gbm_error *err)
 {
 	char *manifest = with_suffix(with_manifest ? s->name : s->file,
 				     with_manifest ? MANIFEST : "");
@@ -422,6 +496,15 @@ static int create(struct gbm_samples *s, int force, int with_manifest,
 		status = check_room(s, freed, err);
 	if (status)
 		goto out;
+	error = force && checkpoint ? gbm_checkpoint_remove(checkpoint) : 0;
+	if (error) {
+		status = gbm_error_set(err, GBM_ECREATE,
+				       "%s: the checkpoint cannot be removed: "
+				       "%s",
+				       gbm_shown(checkpoint).text,
+				       strerror(error));
+		goto out;
+	}
 	/* Who reads the old file keeps it: it is not written into. */
 	if (force) {
 		unlink(manifest);
@@ -456,7 +539,8 @@ int gbm_samples_create(struct gbm_samples **samples, const char *file,
 	int status = gbm_samples_new(samples, file, plan, options, err);
 
 	if (!status)
-		status = create(*samples, options && options->force, 1, err);
+		status = create(*samples, options && options->force, 1,
+				options ? options->checkpoint : NULL, err);
 	if (status)
 		gbm_samples_close(samples);
 	return status;
@@ -513,7 +597,7 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 	if (!status && options && options->shards && options->resume)
 		(*samples)->m.ticket = ticket; /* opened when it is its turn */
 	else if (!status && options && options->shards)
-		status = create(*samples, options->force, 0, err);
+		status = create(*samples, options->force, 0, NULL, err);
 	else if (!status)
 		status = join(*samples, ticket, err);
 	if (status)
@@ -523,8 +607,8 @@ int gbm_samples_join(struct gbm_samples **samples, const char *file,
 
 /* ---- going on with it */
 
-/* A file or a shard, whose first rows may be there: all that is missing. */
-static int revive(struct gbm_samples *s, struct gbm_error *err)
+/* A file or a shard, whose first rows may be there, is opened and has room. */
+static int admit(struct gbm_samples *s, struct gbm_error *err)
 {
 	uint64_t there = s->resumed[s->shard] * s->row.bytes + GBM_NPY_DATA;
 	struct stat st = { 0 };
@@ -553,7 +637,22 @@ static int revive(struct gbm_samples *s, struct gbm_error *err)
 		status = check_room(s, (uint64_t)st.st_blocks * 512, err);
 	if (status)
 		return status;
-	error = lay_out(s);
+	error = reserve(s);
+	if (!error)
+		return GBM_OK;
+	/* What is there stays as it was. */
+	(void)!ftruncate(s->fd, st.st_size);
+	return not_made(s, 1, error, err);
+}
+
+/* All that is missing of a file or a shard. */
+static int revive(struct gbm_samples *s, struct gbm_error *err)
+{
+	int status = admit(s, err), error;
+
+	if (status)
+		return status;
+	error = put_header(s);
 	return error ? not_made(s, 1, error, err) : GBM_OK;
 }
 
@@ -643,8 +742,8 @@ static int go_on(struct gbm_samples *s, const struct gbm_manifest *there,
 		 struct gbm_error *err)
 {
 	struct gbm_error why = { 0 };
-	int status = gbm_checkpoint_load_samples(checkpoint, s->plan, s,
-						 summary, &why);
+	int error, status = gbm_checkpoint_load_samples(checkpoint, s->plan, s,
+							summary, &why);
 
 	if (status == GBM_ENOENT && there->complete)
 		return gbm_error_set(err, GBM_ECREATE,
@@ -671,9 +770,15 @@ static int go_on(struct gbm_samples *s, const struct gbm_manifest *there,
 		return GBM_OK;
 	if (gbm_samples_choose(s, s->shard) != GBM_OK)
 		return gbm_error_set(err, GBM_ENOMEM, "no memory is left");
+	status = admit(s, err);
+	if (status)
+		return status;
 	/* What is missing must not look complete, nor wait for its turn. */
 	status = put_manifest(s, GBM_ECREATE, err);
-	return status ? status : revive(s, err);
+	if (status)
+		return status;
+	error = put_header(s);
+	return error ? not_made(s, 1, error, err) : GBM_OK;
 }
 
 /* Whether there is a file by this name, of whatever kind. */
@@ -694,6 +799,8 @@ int gbm_samples_resume(struct gbm_samples **samples, const char *file,
 	struct gbm_manifest there;
 	int status;
 
+	if (samples)
+		*samples = NULL;
 	if (!samples || !options || options->size != sizeof(*options) ||
 	    !options->checkpoint || !summary) {
 		status = gbm_error_set(err, GBM_EINVAL,
@@ -719,7 +826,7 @@ int gbm_samples_resume(struct gbm_samples **samples, const char *file,
 				gbm_shown(options->checkpoint).text,
 				gbm_shown(manifest).text);
 		else
-			status = create(*samples, 0, 1, err);
+			status = create(*samples, 0, 1, NULL, err);
 		goto out;
 	}
 	status = gbm_manifest_read(&there, file, crc, err);

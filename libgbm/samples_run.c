@@ -51,7 +51,7 @@ static int io_failed(struct gbm_writer *w, const char *what, off_t at,
 	struct gbm_error why;
 	char room[48] = "";
 
-	if ((error == ENOSPC || error == EDQUOT) && fstatvfs(s->fd, &fs) == 0)
+	if (error == ENOSPC && fstatvfs(s->fd, &fs) == 0)
 		snprintf(room, sizeof(room), " (%s free)",
 			 gbm_size_text((uint64_t)fs.f_bavail * fs.f_frsize)
 				 .text);

@@ -88,7 +88,6 @@ static int make(struct run *r, struct gbm_error *why)
 {
 	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
 	const char *checkpoint = r->o.checkpoint;
-	int error = 0;
 
 	if (checkpoint && r->o.resume)
 		return gbm_samples_resume(&r->samples, r->file, r->plan, &r->o,
@@ -101,13 +100,6 @@ static int make(struct run *r, struct gbm_error *why)
 				     "by --resume, or begin anew by force "
 				     "(--force)",
 				     gbm_shown(checkpoint).text);
-	if (checkpoint && r->o.force)
-		error = gbm_checkpoint_remove(checkpoint);
-	if (error)
-		return gbm_error_set(why, GBM_ECREATE,
-				     "%s: the checkpoint cannot be removed: %s",
-				     gbm_shown(checkpoint).text,
-				     strerror(error));
 	return gbm_samples_create(&r->samples, r->file, r->plan, &r->o, why);
 }
 

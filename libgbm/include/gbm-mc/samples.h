@@ -103,10 +103,11 @@ struct gbm_samples;
 /*
  * Creates a file of the plan's samples in its final size, with its header and a
  * manifest that says that it is not complete.  Before it does: an existing
- * file is refused without options->force; so is a file that RLIMIT_FSIZE does
- * not allow, that the file system has no room for, or, where the file system
- * reserves room beforehand (not NFS before 4.2), the quota.  options may be
- * NULL.
+ * file is refused without options->force, with which it goes together with
+ * options->checkpoint, if any; so is a file that RLIMIT_FSIZE does
+ * not allow, or that the file system or a quota of the user or the group has no
+ * room for.  The quota of a file server is only seen where room is reserved
+ * beforehand (not NFS before 4.2).  options may be NULL.
  *
  * Returns 0 and sets *samples, which the caller closes before the plan is
  * destroyed; or GBM_EINVAL, GBM_ENOMEM (the budget does not hold the smallest
