@@ -40,13 +40,16 @@ static int ask(void *user, uint64_t done)
 
 void samples_keep(struct cli *cli, uint64_t *start)
 {
+	/* Nothing is kept of it: a signal ends it as usual. */
+	if (!cli->checkpoint)
+		return;
 	*start = UINT64_MAX;
 	cli->samples.checkpoint = cli->checkpoint;
 	cli->samples.every = cli->checkpoint_every;
-	cli->samples.resume = cli->resume || is_restarted();
-	cli->samples.force = cli->samples.force && !cli->samples.resume;
 	cli->samples.ask = ask;
 	cli->samples.ask_user = start;
+	cli->samples.resume = cli->resume || is_restarted();
+	cli->samples.force = cli->samples.force && !cli->samples.resume;
 	heed_signals();
 }
 

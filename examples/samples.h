@@ -13,8 +13,9 @@
 int samples_of_manifest(struct cli *cli, struct gbm_error *err);
 
 /*
- * Of a run that writes samples: it keeps a checkpoint, heeds signals, and goes
- * on where one ended.  user is where it notes the paths that were done then.
+ * Of a run that writes samples with a checkpoint: it keeps it, heeds signals,
+ * and goes on where one ended.  user is where it notes the paths that were done
+ * then.
  */
 void samples_keep(struct cli *cli, uint64_t *user);
 

@@ -105,6 +105,44 @@ rm -f "$tmp/o"/*
 again "$sim" "${words[@]}" --out "$out"
 ok "a run that had not begun" same "$tmp/o"
 
+# Nothing is kept: a signal ends it, and a requeued job begins anew.
+rm -f "$tmp/o"/*
+"$sim" --paths 1e8 "${words[@]:2}" --out "$out" --checkpoint none \
+  >/dev/null 2>&1 &
+pid=$!
+touch -d @0 "$tmp/now"
+newer "$out" >/dev/null
+kill -TERM $pid
+wait $pid
+code=$?
+ok "--checkpoint none: SIGTERM ends it" is $code 143
+SLURM_RESTART_COUNT=1 run "$sim" "${words[@]}" --out "$out" --checkpoint none \
+  --force
+ok "--checkpoint none: begins anew by force" same "$tmp/o"
+SLURM_RESTART_COUNT=1 run "$sim" "${words[@]}" --out "$out" --checkpoint none
+ok "--checkpoint none: not else" refused 73 "is there"
+
+# SIGTERM to all of four ranks, as Slurm sends it, in any kind of file. What
+# mpirun would make of it is not asked for.
+for kind in '' --shards '--save paths' '--save paths --shards'; do
+  rm -f "$tmp/o"/*
+  read -ra more <<<"$kind"
+  begin mpi 4 "$sim" --paths 1e8 --steps 20 --quiet --progress never \
+    --out "$out" --threads 1 "${more[@]}"
+  ok "four ranks, $kind: a checkpoint" newer "$point"
+  start=$(date +%s%N)
+  touch "$tmp/now"
+  pkill -TERM -f "^$sim .*--out $out "
+  wait $pid
+  code=$?
+  took=$((($(date +%s%N) - start) / 1000000))
+  ok "four ranks, $kind: SIGTERM: exit status 75" is $code 75
+  ok "four ranks, $kind: after a checkpoint" [ "$point" -nt "$tmp/now" ]
+  ok "four ranks, $kind: within five seconds" [ $took -le 5000 ]
+  ok "four ranks, $kind: one sentence" \
+    is "$(grep -c 'ended by a signal after .* go on with --resume' "$tmp/err")" 1
+done
+
 # Shards.
 mkdir "$tmp/shards"
 whole=$tmp/shards
