@@ -38,6 +38,8 @@ recipe() {
   packages+=,linux-image-$kernel,systemd-sysv,udev,dbus,kmod
   packages+=,iproute2,procps,perl,munge,slurmd,slurmctld,slurm-client
   packages+=,slurm-wlm-basic-plugins,openmpi-bin,libpmix-dev,libhwloc15,libgomp1
+  # inside/disk.t has files on a server.
+  [ "$name" != bookworm ] || packages+=,quota,nfs-kernel-server
   # The plugin is only good for the Slurm it was compiled for.
   native=no
   if [ "$name" = "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" ]; then
