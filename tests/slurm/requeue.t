@@ -76,7 +76,8 @@ ok "where it was" wait_for 20 said "$log" 'goes on after'
 ok "until it ends" wait_for 90 job_over "$id"
 is "well" "$(job_state "$id")" COMPLETED
 run gbm_sim "${what[@]}"
-is "with the bytes of a run in one go" "$(estimate "$log")" "$out"
+whole=$out
+is "with the bytes of a run in one go" "$(estimate "$log")" "$whole"
 # The node comes back for the tests that follow.
 nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" \
   bash -c "exec slurmd -D $net<&- $uts<&-" \
@@ -89,16 +90,21 @@ ok "$node comes back" wait_for 60 all_idle
 
 # What the time limit does, without waiting for it.
 settle
-id=$(sbatch --parsable --nodes=1 --ntasks-per-node=1 --gbm-mem-cap=256M \
-  "$sbatch" --paths 1e12 --every 1)
+id=$("${submit[@]}")
 log=$work/long_run-$id.out
 ok "another run writes a checkpoint" \
   wait_for 30 test -s "$work/long_run-$id.ckpt"
+node=$(batch_host "$id")
 scancel --signal=TERM "$id.0"
 ok "SIGTERM ends it, to go on" wait_for 20 said "$log" 'ended by a signal after'
 ok "the script has it requeued" wait_for 20 eval \
   "scontrol -o show job $id | grep -q 'JobState=PENDING.* Restarts=1 '"
-scancel "$id"
+scontrol update "jobid=$id" "excnodelist=$node"
+ok "it runs again" wait_for 40 starts_again "$id"
+ok "where it was" wait_for 20 said "$log" 'goes on after'
+ok "until it ends" wait_for 90 job_over "$id"
+is "well" "$(job_state "$id")" COMPLETED
+is "with the bytes of a run in one go" "$(estimate "$log")" "$whole"
 
 # A checkpoint that nobody asked for. The first run would take days.
 cat >"$work/twice" <<END
