@@ -32,9 +32,10 @@ drawn scaling "scaling-$job.csv"
 
 batch --nodes=2 --ntasks-per-node=1 --gbm-mem-cap=256M <<END
 #!/bin/bash
+touch memory.csv
 srun --overlap -N 2 -n 2 --gbm-mem-report=off \
   "$tools/gbm-mem-log" --every=0.1 >memory.csv &
-sleep 1
+for ((i = 0; i < 600 && \$(wc -l <memory.csv) < 4; i++)); do sleep 0.1; done
 srun --overlap -N 2 -n 2 "$work/hog" -s 2 120
 scancel --signal=INT \$SLURM_JOB_ID.0
 wait

@@ -109,8 +109,8 @@ like "a node with a bad file refuses a cap" "$err" \
 is "and runs nothing" "$status $out" "1 "
 run "${client[@]}" srun limits
 is "a job that asks for nothing runs as without the plugin" \
-  "$status $(anywhere "$out" | sed 's/ swappiness.*//') $err" \
-  "0 $(slurms 375 | sed 's/ swappiness.*//') "
+  "$status $(anywhere "$out" | sed 's/ with-swap.*//') $err" \
+  "0 $(slurms 375 | sed 's/ with-swap.*//') "
 ok "and the nodes stay idle" wait_for 10 all_idle
 settings
 

@@ -41,7 +41,7 @@ is "a forged variable does not raise the job's cap" "$(anywhere "$out")" \
   "$(capped 128 128)"
 
 run "${as_user[@]}" srun --gbm-mem-cap=128M sh -c "
-  find $GBM_CLUSTER_DIR/run/gbm -type f -name 'job_*' | wc -l
+  find $GBM_CLUSTER_DIR/run/gbm -type f -name job_\$SLURM_JOB_ID | wc -l
   find $GBM_CLUSTER_DIR/run/gbm -writable | wc -l"
 is "the plugin's notes are read-only to the user" "${out//$'\n'/ }" "1 0"
 

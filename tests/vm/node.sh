@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.." || exit
 etc=/etc/slurm
 
 mkdir -p $etc && cp -r slurm-config/*.conf slurm-config/plugstack.conf.d $etc &&
+  cp -r slurm-config/files/{all,node,controller}/etc/systemd/system /etc/systemd &&
+  systemctl daemon-reload &&
   install -m 755 build/plugin/spank_gbm.so /usr/lib/*/slurm-wlm/ &&
   sed -i -e "s/node\[01-04\]/node01/; s/^SlurmctldHost=.*/SlurmctldHost=node01/" \
     -e "s/CPUs=4/CPUs=$(nproc)/; s/CoresPerSocket=4/CoresPerSocket=$(nproc)/" \

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The scope of the jobs where systemd has made it.
+# The scope of the jobs where systemd has made it, and the daemons as our drop-ins
+# have systemd keep them.
 set -u
 cd "$(dirname "$0")/../../.." || exit
 . tests/slurm/lib.sh
@@ -19,5 +20,39 @@ like "after a restart of slurmd jobs are in it, too" "$out" \
   '^0::/system.slice/node01_slurmstepd.scope/job_'
 is "slurmd itself is not" "$(cut -d/ -f2-3 "/proc/$(pidof -s slurmd)/cgroup")" \
   system.slice/slurmd.service
+
+# protected UNIT: what the kernel has of it: the OOM score, the memory that is
+# left to it, and the swap that it may use.
+protected() {
+  local pid dir
+  pid=$(systemctl show -P MainPID "$1")
+  dir=/sys/fs/cgroup$(systemctl show -P ControlGroup "$1")
+  echo "$(<"/proc/$pid/oom_score_adj") $(<"$dir/memory.min")" \
+    "$(<"$dir/memory.swap.max")"
+}
+is "slurmd is protected" "$(protected slurmd)" "-1000 67108864 0"
+is "and munged" "$(protected munge)" "-1000 16777216 0"
+is "and slurmctld" "$(protected slurmctld)" "-900 67108864 0"
+is "and the slice that they are in" \
+  "$(</sys/fs/cgroup/system.slice/memory.min)" $((96 << 20))
+run srun -N1 cat /proc/self/oom_score_adj
+is "a job is not" "$out" 0
+
+restarted() {
+  local pid
+  pid=$(systemctl show -P MainPID slurmd)
+  [ "$pid" -gt 0 ] && [ "$pid" != "$1" ] &&
+    [ "$(sinfo -h -o %T)" = "$2" ]
+}
+sbatch --parsable --output=/dev/null --wrap='exec sleep 600' >"$work/id"
+ok "a job runs" wait_for 30 eval '[ "$(job_state "$(<"$work/id")")" = RUNNING ]'
+pid=$(systemctl show -P MainPID slurmd)
+kill -SEGV "$pid"
+ok "slurmd that crashes comes back" wait_for 30 restarted "$pid" mixed
+is "and has the job still" "$(job_state "$(<"$work/id")")" RUNNING
+is "it is the same slurmstepd" \
+  "$(pgrep -cf "slurmstepd: \[$(<"$work/id").batch")" 1
+scancel "$(<"$work/id")"
+settle
 
 done_testing
