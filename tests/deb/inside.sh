@@ -100,7 +100,8 @@ purge() {
   apt purge $(installed)
 }
 
-# gone: nothing of ours is left, nor a word of it in dpkg's notes.
+# gone: nothing of ours is left, nor a word of it in dpkg's notes. $known has what
+# is named alike and is not ours.
 gone() {
   local package files
   for package in $ours; do
@@ -166,6 +167,7 @@ cycle() {
 mesa() {
   from new
   apt install libgbm-dev
+  known=$(named_as_ours)
   md5sum /usr/lib/*/libgbm.so* /usr/include/gbm.h >/tmp/mesa.sums
   apt install libgbm-mc-dev
   works libgbm-mc-dev

@@ -18,8 +18,8 @@ built() {
     changed=$(tree_files | xargs -d '\n' -I FILE find FILE -newer "$stamp")
     [ -n "$changed" ] || return 0
   fi
-  touch "$debs/stamp" && build-aux/deb.sh build "$1" "$2" &&
-    mv "$debs/stamp" "$stamp"
+  mkdir -p "$debs/$1" && touch "$stamp.new" &&
+    build-aux/deb.sh build "$1" "$2" && mv "$stamp.new" "$stamp"
 }
 
 # older PACKAGE DIRECTORY: makes the same with a lower version, another word in
