@@ -87,4 +87,10 @@ if [ "$arch" = "$machine" ]; then
   ok "the plugin for Slurm $slurm is refused" try mismatch \
     "$(echo "$debs/$other"/slurm-spank-gbm_*_"$arch".deb)" "$slurm"
 fi
+if [ "$arch" = amd64 ]; then
+  ok "in a machine with systemd, slurmd takes it up" \
+    tests/vm/vm.sh run -r "$release" -s systemd \
+    -f "$(echo "$debs/$release"/slurm-spank-gbm_*_"$arch".deb)" -- \
+    tests/deb/service.sh
+fi
 done_testing

@@ -17,8 +17,8 @@ EX_TIMEOUT=124 # as timeout(1)
 usage() {
   cat <<END
 usage: vm.sh build [-r RELEASE]
-       vm.sh run [-r RELEASE] [-s SLURM] [-m MB] [-t SECONDS] [-d] --
-                 COMMAND [ARGUMENT...]
+       vm.sh run [-r RELEASE] [-s SLURM] [-m MB] [-t SECONDS] [-d]
+                 [-f FILE] -- COMMAND [ARGUMENT...]
 
 build   makes the image of a machine, if it is not there yet, and prints the
         directory that it is in
@@ -36,6 +36,7 @@ run     boots a machine, runs COMMAND in it as root, in a copy of this tree,
              GBM_SLOW)
 -d           the disk, with the swap on it, is as slow as an SD card: 40 MB/s
              and 1500 accesses a second for reading, 20 and 500 for writing
+-f FILE      COMMAND also finds this file, in the folder that it begins in
 
 GBM_VM_CACHE   where images are (default: \${XDG_CACHE_HOME:-~/.cache}/gbm-mc/vm)
 GBM_BUILD      where the programs and the plugin are (default: $top/build);
@@ -63,7 +64,7 @@ hardware() {
   esac
 }
 
-# pack BUILD FILE COMMAND...: what the machine finds in /gbm.
+# pack BUILD FILE COMMAND...: what the machine finds in /gbm, with $extra.
 pack() {
   local build=$1 file=$2 dir=${2%/*} part parts=(bin lib plugin)
   shift 2
@@ -77,20 +78,21 @@ pack() {
     echo ')'
   } >"$dir/job" &&
     tar -cf "$file" -C "$top" examples slurm-config tests tools \
-        -C "$dir" job &&
+        -C "$dir" job ${extra:+-C "${extra%/*}" "${extra##*/}"} &&
     tar -rf "$file" --transform='flags=r;s,^,build/,' -C "$build" \
       --exclude='*.[ado]' "${parts[@]}"
 }
 
 run() {
-  local mb=2048 seconds='' slurm=cluster disk='' option OPTIND=1
+  local mb=2048 seconds='' slurm=cluster disk='' extra='' option OPTIND=1
   release=bookworm
-  while getopts :r:s:m:t:dh option; do
+  while getopts :r:s:m:t:f:dh option; do
     case $option in
     r) release=$OPTARG ;;
     s) slurm=$OPTARG ;;
     m) mb=$OPTARG ;;
     t) seconds=$OPTARG ;;
+    f) extra=$(readlink -e "$OPTARG") || die $EX_USAGE "-f '$OPTARG': no such file" ;;
     d)
       disk=,throttling.bps-read=40000000,throttling.iops-read=1500
       disk+=,throttling.bps-write=20000000,throttling.iops-write=500
