@@ -281,7 +281,7 @@ need-check:
 
 # GBM_MAKE of the tests is for this machine's build; deb.sh takes no such thing.
 deb: ## Debian packages, into build/deb/; RELEASE=trixie ARCH=arm64 for others (root)
-	@$(call deps_for,$(if $(RELEASE),vm,build mpi slurm test deb))
+	@$(call deps_for,$(if $(RELEASE),trees,build mpi deb))
 	@GBM_BUILD='$(abspath $(B))' build-aux/deb.sh build '$(RELEASE)' '$(ARCH)'
 
 check-deb: ## Build Debian packages, install, upgrade, purge them (root); half an hour

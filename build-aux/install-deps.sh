@@ -5,10 +5,10 @@
 #   build-aux/install-deps.sh [--list | --each] GROUP...
 #
 # GROUP is any of the groups in the table below.  --list only says what is
-# missing, and fails if anything is.  --each installs one package after the other
-# and does not stop at one that cannot be had, but fails in the end.  Where there is no apt the same is all
-# that can be done: what is missing is then found by looking for the programs
-# and libraries themselves.
+# missing, and fails if anything is; where there is no apt that is all that can be
+# done, and what is missing is found by looking for the programs and libraries
+# themselves.  --each installs one package after the other and does not stop at
+# one that cannot be had, but fails in the end.
 #
 # Debian starts the daemons of a package when it is installed.  Not here: a
 # private cluster starts its own, and a machine on which somebody tries gbm is
@@ -48,6 +48,7 @@ gnuplot-nox             | test  | cmd:gnuplot          | draws the pictures of g
 gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
 qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines
+mmdebstrap              | trees | cmd:mmdebstrap       | trees of Debian's releases
 mmdebstrap              | vm    | cmd:mmdebstrap       | what is in the machines
 e2fsprogs               | vm    | cmd:mkfs.ext4        | their disks
 qemu-system-x86         | vm    | cmd:qemu-system-x86_64 | runs them
@@ -58,6 +59,8 @@ build-essential         | deb   | cmd:dpkg-buildpackage | what every Debian pack
 debhelper               | deb   | cmd:dh               | builds ours
 lintian                 | deb   | cmd:lintian          | finds faults in them
 pkgconf                 | deb   | cmd:pkgconf          | as they ask for it
+check                   | deb   | pc:check             | their unit tests
+libslurm-dev            | deb   | file:/usr/include/slurm/spank.h | the plugin in them
 clang                   | clang | cmd:clang            | the second compiler
 libclang-rt-14-dev      | clang | cmd:clang            | its sanitizers, and libFuzzer
 libomp-dev              | clang | file:/usr/lib/llvm-14/lib/libomp.so | its OpenMP
@@ -105,7 +108,7 @@ case ${1-} in
 --list) list_only=yes; shift ;;
 --each) each=yes; shift ;;
 esac
-groups="build mpi slurm test cross vm pi deb clang style bench long"
+groups="build mpi slurm test cross trees vm pi deb clang style bench long"
 [ $# -gt 0 ] || die "name at least one group: $groups"
 for group; do
   packages | grep -q "|$group|" ||
