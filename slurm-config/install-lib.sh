@@ -337,7 +337,7 @@ want_slurm() {
   done
   [ -n "$found" ] || problem \
     "the plugin spank_gbm.so is not installed: Slurm would run no job" \
-    "sudo make install    # in the folder of gbm, or its package"
+    "sudo make install    # in the folder of gbm; or the package slurm-spank-gbm"
 }
 
 # want_tree NAME: the files of files/NAME.
