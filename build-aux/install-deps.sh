@@ -35,6 +35,7 @@ slurm-client            | slurm | cmd:srun             | srun, sbatch, salloc, s
 slurm-wlm-basic-plugins | slurm | cmd:srun             | Slurm's own plugins, mpi/pmix too
 libpmix-dev             | slurm | pc:pmix              | the libpmix.so that mpi/pmix loads
 munge                   | slurm | cmd:munged           | authentication inside the cluster
+mount                   | slurm | cmd:mount            | file systems of the private cluster
 iproute2                | slurm | cmd:ip               | network set-up of the private cluster
 procps                  | slurm | cmd:ps               | ps and pgrep for its scripts
 check                   | test  | pc:check             | unit tests
