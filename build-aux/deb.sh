@@ -93,12 +93,13 @@ tree() {
   amd64 | arm64) ;;
   *) die $EX_USAGE "'$3': the architectures are amd64 and arm64" ;;
   esac
+  # For need: only a bare tree's own programs run.
   foreign=no
-  [ "$3" = "$machine" ] || foreign=yes
+  [ "$1" = workshop ] || [ "$3" = "$machine" ] || foreign=yes
   dir=$cache/deb-$1-$2-$3-$(tree_key "$1")
   if ! [ -e "$dir" ]; then
     need mmdebstrap flock
-    [ "$1$foreign" != bareyes ] || need qemu-aarch64-static arch-test
+    [ $foreign = no ] || need qemu-aarch64-static arch-test
     (cached "$dir" "a tree of $2 for $3" "$1" "$2" "$3") || exit
   fi
   printf '%s\n' "$dir"
@@ -163,7 +164,9 @@ build() {
   [ ! -e "$work/log" ] || mv "$work/log" "$out/log-$arch"
   [ $status = 0 ] ||
     die 1 "no packages of $release for $arch; see $out/log-$arch"
-  rm -f "$out"/*_"$arch".* "$out/gbm-mc"_*.{dsc,tar.xz}
+  rm -f "$out"/*_"$arch".*
+  # A cross build has no source package, and leaves that of another.
+  [ "$arch" != "$machine" ] || rm -f "$out/gbm-mc"_*.{dsc,tar.xz}
   for file in "$work"/*_*; do
     mv "$file" "$out" || exit
     [[ $file != *.deb ]] || printf '%s\n' "$out/${file##*/}"
