@@ -401,10 +401,10 @@ want_hosts() {
     sed -i -E "s/^(127\.0\.1\.1[[:space:]].*)/#\1/" "$new"
   fi
   want_file /etc/hosts '' "$new"
-  for name in "$me" "$controller"; do
+  for name in $(printf '%s\n' "$me" "$controller" | uniq); do
     there=$(address_of "$name" "$new")
     case $there in
-    '' | 127.*) note "/etc/hosts has no address of $name that other machines reach: give --hosts FILE" ;;
+    '' | 127.*) note "/etc/hosts has no address of $name that other machines reach: give a --hosts FILE that has it" ;;
     esac
   done
 }
