@@ -168,18 +168,18 @@ mesa() {
   from new
   apt install libgbm-dev
   known=$(named_as_ours)
-  md5sum /usr/lib/*/libgbm.so* /usr/include/gbm.h >/tmp/mesa.sums
+  md5sum /usr/lib/*/libgbm.so* /usr/include/gbm.h >"$repository/mesa.sums"
   apt install libgbm-mc-dev
   works libgbm-mc-dev
-  md5sum -c /tmp/mesa.sums
+  md5sum -c "$repository/mesa.sums"
   printf '#include <gbm.h>\n%s\n' \
-    'int main(void) { return gbm_create_device(-1) != 0; }' >/tmp/mesa.c
+    'int main(void) { return gbm_create_device(-1) != 0; }' >"$repository/mesa.c"
   # shellcheck disable=SC2046 # a list of words
-  cc -o /tmp/mesa /tmp/mesa.c $(pkg-config --cflags --libs gbm)
-  ldd /tmp/mesa | grep -F libgbm.so.1
-  if ldd /tmp/mesa | grep -F libgbm-mc; then exit 1; fi
-  /tmp/mesa
-  rm /tmp/mesa*
+  cc -o "$repository/mesa" "$repository/mesa.c" $(pkg-config --cflags --libs gbm)
+  ldd "$repository/mesa" | grep -F libgbm.so.1
+  if ldd "$repository/mesa" | grep -F libgbm-mc; then exit 1; fi
+  "$repository/mesa"
+  rm "$repository"/mesa*
   purge
   gone
 }
@@ -196,13 +196,13 @@ settings() {
   apt remove slurm-spank-gbm
   [ ! -e $snippet ] || complain "$snippet requires a plugin that is gone"
   grep -q max_cap=1500M $snippet.removed
-  if debian/tests/plugin >/tmp/out 2>&1; then
+  if debian/tests/plugin >"$repository/out" 2>&1; then
     complain "srun has the options of a plugin that is gone"
   fi
-  if grep -i -e error -e plugstack /tmp/out; then
+  if grep -i -e error -e plugstack "$repository/out"; then
     complain "srun does not run without the plugin"
   fi
-  rm /tmp/out
+  rm "$repository/out"
   apt -o Dpkg::Options::=--force-confold install slurm-spank-gbm
   grep -q max_cap=1500M $snippet || complain "a new installation lost the settings"
   works slurm-spank-gbm
