@@ -271,7 +271,9 @@ int gbm_budget_find(const char *root, uint64_t mem_cap, uint64_t memory_bytes,
 
 	b->bytes = UINT64_MAX;
 	b->source = "no limit";
-	b->resident = read_kib(root, status, "VmRSS");
+	b->files = read_kib(root, status, "RssFile");
+	b->resident = read_kib(root, status, "VmRSS") - b->files;
+	b->peak = read_kib(root, status, "VmHWM");
 	if (read_cap_variable(&cap, err))
 		return GBM_EINVAL;
 	if (mem_cap)

@@ -9,9 +9,16 @@
 #include <gbm-mc/gbm.h>
 
 struct gbm_budget {
-	uint64_t bytes;	    /* resident memory that this process may reach */
+	uint64_t bytes;	    /* memory that this process may come to hold */
 	const char *source; /* the limit that it follows from; static storage */
-	uint64_t resident;  /* bytes resident now */
+	/*
+	 * Bytes resident now: what is held, and pages of files, which are
+	 * programs and libraries.  The kernel reads these again when it needs
+	 * their room, and all processes of the node share them.
+	 */
+	uint64_t resident;
+	uint64_t files;
+	uint64_t peak; /* the most that both were so far; 0: unknown */
 };
 
 /*

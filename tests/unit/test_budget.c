@@ -95,6 +95,18 @@ START_TEST(cgroups)
 }
 END_TEST
 
+/* Pages of files are not held. */
+START_TEST(pages_of_files)
+{
+	struct gbm_budget b = find("pages", 0, 0, 2, 1);
+
+	ck_assert_uint_eq(b.resident, 3000 * KIB);
+	ck_assert_uint_eq(b.files, 7000 * KIB);
+	ck_assert_uint_eq(b.peak, 11000 * KIB);
+	check(b, 3000 * KIB + AVAILABLE / 2, "the memory available");
+}
+END_TEST
+
 START_TEST(no_cgroup_limit)
 {
 	static const char *const names[] = { "v2_max", "v1_unlimited",
@@ -385,6 +397,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, cgroups);
+	tcase_add_test(t, pages_of_files);
 	tcase_add_test(t, no_cgroup_limit);
 	tcase_add_test(t, no_files);
 	tcase_add_test(t, least_of_all);

@@ -243,8 +243,9 @@ struct gbm_plan_info {
 	uint64_t budget_bytes;	   /* what this process may use in all */
 	const char *budget_source; /* which limit that is; static storage */
 	/*
-	 * What this process will use: its resident memory when the plan was
-	 * made, and the workspaces of all its threads.
+	 * What the budget is to hold: what this process held when the plan was
+	 * made, without the pages of programs and libraries, and workspaces of
+	 * all its threads.
 	 */
 	uint64_t need_bytes;
 	const char *isa; /* instruction set of the kernels; static storage */
