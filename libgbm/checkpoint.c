@@ -262,6 +262,8 @@ static int save(const char *file, const struct gbm_plan *plan, uint64_t n_done,
 	put_checkpoint(&s, plan, n_done, samples, summary, buffer);
 	if (!s.error && fsync(s.fd) != 0)
 		s.error = errno;
+	/* Else there are three of them in the page cache, of this job. */
+	posix_fadvise(s.fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (close(s.fd) != 0 && !s.error)
 		s.error = errno;
 	if (!s.error)
@@ -413,6 +415,7 @@ static int load(const char *file, struct target *t, struct gbm_error *err)
 		s.error = errno;
 	if (!wrong && !s.error)
 		wrong = get_checkpoint(&s, t, text);
+	posix_fadvise(s.fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(s.fd);
 	if (s.error > 0)
 		return failed(err, file, "could not be read", s.error);

@@ -110,6 +110,7 @@ gbm_stream ^13[0-9.]+ days$
 gbm_stats of 3 values is exactly 0\.33333
 gbm_summary ^median 103.*, between 10
 gbm_goal ^10\.4[0-9] after [0-9]+ paths$
+gbm_memory ^3\.[01] MiB of statistics, of [0-9.]+ MiB that count$
 gbm_samples ^paths\.npy is good, the mean 10
 gbm_checkpoint after 512000 paths$
 gbm_mpi ^5\.5
@@ -117,5 +118,5 @@ gbm_gsl ^the mean of 100000 waits is [12]\.[0-9]+$
 END
 ok "the checkpoint's goes on" runs gbm_checkpoint 'after 1024000 paths$'
 all=(docs/*.3)
-ok "no page is left out" [ ${#all[@]} -eq 11 ]
+ok "no page is left out" [ ${#all[@]} -eq 12 ]
 done_testing

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gbm-mc/gbm.h>
+#include <gbm-mc/memory.h>
+#include <gbm-mc/summary.h>
 
 #include "libgbm/budget.h"
 #include "libgbm/plan.h"
@@ -90,6 +91,61 @@ START_TEST(info)
 	ck_assert_int_eq(gbm_plan_info(plan, &wrong), GBM_EINVAL);
 	ck_assert_int_eq(gbm_plan_info(plan, NULL), GBM_EINVAL);
 	ck_assert_int_eq(gbm_plan_info(NULL, &i), GBM_EINVAL);
+	gbm_plan_destroy(&plan);
+}
+END_TEST
+
+/* What is told adds up, and grows by what a run does more. */
+START_TEST(memory)
+{
+	struct gbm_samples_options samples = GBM_SAMPLES_OPTIONS_INIT;
+	struct gbm_memory m = GBM_MEMORY_INIT, more = GBM_MEMORY_INIT;
+	struct gbm_options o = GBM_OPTIONS_INIT;
+	struct gbm_error err = { 0, "" };
+	struct gbm_plan *plan;
+
+	o.threads = 1;
+	o.collect = GBM_COLLECT_SKETCH;
+	ck_assert_int_eq(gbm_plan_create(&plan, &model, &functional, 100000000,
+					 &o, NULL),
+			 GBM_OK);
+	ck_assert_int_eq(gbm_plan_memory(plan, 0, NULL, &m, &err), GBM_OK);
+	ck_assert_uint_eq(m.charged, m.held + m.threads + m.summaries +
+					     m.writers + m.copies + m.cache +
+					     m.kernel);
+	ck_assert_uint_ge(m.peak, m.held + m.files + m.threads + m.summaries);
+	ck_assert_uint_gt(m.summaries, 2 * MIB);
+	ck_assert_uint_eq(m.cache + m.writers + m.copies, 0);
+	ck_assert_int_eq(
+		gbm_plan_memory(plan, GBM_MEMORY_MERGES, NULL, &more, &err),
+		GBM_OK);
+	ck_assert_uint_gt(more.charged, m.charged);
+	m = more;
+	ck_assert_int_eq(gbm_plan_memory(plan,
+					 GBM_MEMORY_MERGES | GBM_MEMORY_GATHERS,
+					 NULL, &more, &err),
+			 GBM_OK);
+	ck_assert_uint_gt(more.charged, m.charged + MIB);
+	ck_assert_int_eq(gbm_plan_memory(plan, 16, NULL, &m, &err), GBM_EINVAL);
+	m.size--;
+	ck_assert_int_eq(gbm_plan_memory(plan, 0, NULL, &m, &err), GBM_EINVAL);
+	ck_assert_int_eq(gbm_plan_memory(NULL, 0, NULL, &more, &err),
+			 GBM_EINVAL);
+	ck_assert_int_eq(gbm_plan_memory(plan, 0, &samples, &more, &err),
+			 GBM_OK);
+	ck_assert_uint_eq(more.cache, 9 * MIB);
+	gbm_plan_destroy(&plan);
+
+	/* Room for the run, not for its file. */
+	o.collect = 0;
+	o.mem_cap = more.held + MIB / 2;
+	ck_assert_int_eq(gbm_plan_create(&plan, &model, &functional, 100000000,
+					 &o, NULL),
+			 GBM_OK);
+	ck_assert_int_eq(gbm_plan_memory(plan, 0, NULL, &more, &err), GBM_OK);
+	ck_assert_int_eq(gbm_plan_memory(plan, 0, &samples, &more, &err),
+			 GBM_ENOMEM);
+	ck_assert(strstr(err.text, "raise that limit"));
 	gbm_plan_destroy(&plan);
 }
 END_TEST
@@ -341,6 +397,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, info);
+	tcase_add_test(t, memory);
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, bad_options);
 	tcase_add_test(t, chunks);

@@ -245,7 +245,7 @@ struct gbm_plan_info {
 	/*
 	 * What the budget is to hold: what this process held when the plan was
 	 * made, without the pages of programs and libraries, and workspaces of
-	 * all its threads.
+	 * all its threads.  See gbm_plan_memory() for what it will measure.
 	 */
 	uint64_t need_bytes;
 	const char *isa; /* instruction set of the kernels; static storage */
