@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <gbm-mc/gbm.h>
+#include <gbm-mc/memory.h>
 
 #include "cli.h"
 #include "convergence.h"
@@ -271,16 +271,67 @@ static void print_json(const struct world *world, const struct cli *cli,
 		puts("\"peak_rss_bytes\": null}");
 }
 
+/* What a rank is said to need, the most of all. */
+struct need {
+	double peak, charged;
+	double all_charged;   /* the sum */
+	char node[NODE_NAME]; /* where the first is */
+	struct gbm_memory own;
+};
+
+static void print_parts(const struct gbm_memory *m)
+{
+	const struct {
+		uint64_t bytes;
+		const char *what;
+	} parts[] = {
+		{ m->files + m->code, "programs and libraries" },
+		{ m->held, "their data" },
+		{ m->threads, "chunks and stacks" },
+		{ m->summaries, "statistics" },
+		{ m->copies, "statistics packed" },
+		{ m->writers, "samples to be written" },
+	};
+	const char *before = "             ";
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!parts[i].bytes)
+			continue;
+		printf("%s%s %s", before,
+		       bytes_text((double)parts[i].bytes).text, parts[i].what);
+		before = i == 2 ? ",\n             " : ", ";
+	}
+	putchar('\n');
+}
+
+static void print_need(const struct need *need, bool many_nodes)
+{
+	printf("memory       %s a rank%s%s; nothing was run\n",
+	       bytes_text(need->peak).text, many_nodes ? " at most, on " : "",
+	       many_nodes ? need->node : "");
+	print_parts(&need->own);
+	printf("cgroup       %s a rank", bytes_text(need->charged).text);
+	if (need->own.cache)
+		printf(", %s of it page cache",
+		       bytes_text((double)need->own.cache).text);
+	printf("; and programs and libraries,\n"
+	       "             if no other job on the node has read them\n");
+}
+
 static void print_plan(const struct world *world, const struct cli *cli,
-		       const struct gbm_plan_info *info, double need,
-		       const char *node)
+		       const struct gbm_plan_info *info,
+		       const struct need *need)
 {
 	bool many_nodes = info->ranks_on_node < (unsigned)world->size;
 
 	if (cli->output == CLI_JSON) {
 		json_plan(world, cli, info, cli->paths);
-		printf("\"budget_source\": \"%s\", \"need_bytes\": %.0f}\n",
-		       info->budget_source, need);
+		printf("\"budget_source\": \"%s\", \"need_bytes\": %.0f, "
+		       "\"held_bytes\": %" PRIu64 ", \"cache_bytes\": %" PRIu64
+		       ", \"charged_bytes\": %.0f, \"all_charged_bytes\": "
+		       "%.0f}\n",
+		       info->budget_source, need->peak, need->own.held,
+		       need->own.cache, need->charged, need->all_charged);
 		return;
 	}
 	print_model(cli);
@@ -292,9 +343,7 @@ static void print_plan(const struct world *world, const struct cli *cli,
 	       info->budget_source);
 	if (cli->out)
 		print_file(cli, 0.0);
-	printf("memory       %s a rank%s%s; nothing was run\n",
-	       bytes_text(need).text, many_nodes ? " at most, on " : "",
-	       many_nodes ? node : "");
+	print_need(need, many_nodes);
 }
 
 /* ---- the run */
@@ -397,6 +446,40 @@ static int handle_samples(const struct world *world, const struct cli *cli,
 	return EX_OK;
 }
 
+static int dry_run(const struct world *world, const struct cli *cli,
+		   const struct gbm_plan *plan,
+		   const struct gbm_plan_info *info)
+{
+	struct need need = { .own = GBM_MEMORY_INIT };
+	char where[NODE_NAME];
+	struct gbm_error err = { 0 };
+	uint64_t *all = NULL;
+	int status;
+
+	status = worst(world, gbm_plan_memory(plan, memory_flags(world, cli),
+					      cli->out ? &cli->samples : NULL,
+					      &need.own, &err));
+	if (status != GBM_OK)
+		return give_up(world, status, &err);
+	need.peak = (double)need.own.peak;
+	need.charged = (double)need.own.charged;
+	all = calloc((size_t)world->size, sizeof(*all));
+	if (worst(world, all ? GBM_OK : GBM_ENOMEM) != GBM_OK ||
+	    !from_all(world, need.own.charged, all) ||
+	    !largest(world, &need.peak, need.node) ||
+	    !largest(world, &need.charged, where)) {
+		free(all);
+		complain(world, "MPI did not gather the ranks' needs");
+		return EX_SOFTWARE;
+	}
+	for (int i = 0; i < world->size; i++)
+		need.all_charged += (double)all[i];
+	free(all);
+	if (world->rank == 0)
+		print_plan(world, cli, info, &need);
+	return EX_OK;
+}
+
 /* The summary, and on rank 0 the files that it is written to. */
 static int prepare(const struct world *world, const struct cli *cli,
 		   const struct gbm_plan *plan, struct summary_files *files,
@@ -462,7 +545,6 @@ static int run(const struct world *world, struct cli *cli)
 	struct gbm_error err = { 0 };
 	struct gbm_plan *plan;
 	int code, status;
-	double need;
 
 	/* Not every node may have it. */
 	status = worst(world, samples_of_manifest(cli, &err));
@@ -486,20 +568,13 @@ static int run(const struct world *world, struct cli *cli)
 
 	if (cli->action == CLI_VERIFY || cli->action == CLI_REPLAY) {
 		code = handle_samples(world, cli, plan, &progress);
-	} else if (cli->action == CLI_DRY_RUN) {
-		need = (double)report.info.need_bytes;
-		code = EX_OK;
-		if (!largest(world, &need, report.peak_node)) {
-			complain(world, "MPI did not gather the ranks' needs");
-			code = EX_SOFTWARE;
-		} else if (world->rank == 0) {
-			print_plan(world, cli, &report.info, need,
-				   report.peak_node);
-		}
 	} else {
 		if (cli->out)
 			samples_keep(cli, &report.rounds.start);
-		code = run_and_tell(world, cli, plan, &progress, &report);
+		code = cli->action == CLI_DRY_RUN
+			       ? dry_run(world, cli, plan, &report.info)
+			       : run_and_tell(world, cli, plan, &progress,
+					      &report);
 	}
 	gbm_plan_destroy(&plan);
 	return code;

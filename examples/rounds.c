@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <gbm-mc/checkpoint.h>
+#include <gbm-mc/memory.h>
 #include <gbm-mc/run.h>
 
 /* A run that takes longer has a checkpoint in a job of Slurm... */
@@ -125,6 +126,25 @@ static bool name_file(struct keeper *k)
 	k->decided = true;
 	return (size_t)snprintf(k->file, sizeof(k->file), "%s",
 				k->cli->checkpoint) < sizeof(k->file);
+}
+
+unsigned memory_flags(const struct world *world, const struct cli *cli)
+{
+	struct keeper k = { .world = world, .cli = cli };
+	unsigned flags = 0;
+
+	if (world->size > 1)
+		flags |= GBM_MEMORY_MERGES;
+	if (world->rank != 0)
+		return flags;
+	if (world->size > 1)
+		flags |= GBM_MEMORY_GATHERS;
+	if (!name_file(&k) || !k.file[0])
+		return flags;
+	flags |= GBM_MEMORY_SAVES;
+	if (cli->resume || is_restarted())
+		flags |= GBM_MEMORY_RESUMES;
+	return flags;
 }
 
 /* Something of that name that this run has not made. */

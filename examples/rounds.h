@@ -33,6 +33,9 @@ int run_rounds(const struct world *world, const struct cli *cli,
 	       struct gbm_summary *summary, struct gbm_result *result,
 	       struct rounds *rounds);
 
+/* What of gbm_plan_memory()'s flags such a run has. */
+unsigned memory_flags(const struct world *world, const struct cli *cli);
+
 /* SIGTERM and SIGUSR1 are heeded from now on, by what asked() returns. */
 void heed_signals(void);
 
