@@ -61,6 +61,43 @@ field() {
     }' "$@"
 }
 
+# make_group NAME: a memory cgroup below this shell's own, as $group, removed in
+# the end; a command with "${inside[@]}" before it runs there.  Or why there is
+# none, in $obstacle.
+make_group() {
+  local parent
+  obstacle=
+  if [ "$(id -u)" -ne 0 ]; then
+    obstacle="needs root, to make a memory cgroup"
+    return 1
+  fi
+  parent=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' \
+    /proc/mounts)
+  if [ -z "$parent" ]; then
+    obstacle="needs the memory controller of cgroup v1"
+    return 1
+  fi
+  parent+=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+  group=${parent%/}/gbm-$1.$$
+  if ! mkdir "$group" 2>/dev/null; then
+    obstacle="no cgroup can be made in $parent"
+    return 1
+  fi
+  trap 'rm -rf "$tmp"; remove_group' EXIT
+  # shellcheck disable=SC2016 # for the shell in the group
+  inside=(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group")
+}
+
+# Processes that have ended may be counted for a moment.
+remove_group() {
+  local i
+  for i in 1 2 3 4 5 6 7 8 9; do
+    rmdir "$group" 2>/dev/null && return
+    sleep 0.1
+  done
+  rmdir "$group"
+}
+
 # is GOT EXPECTED
 is() {
   [ "$1" = "$2" ] || { echo "got:      $1"; echo "expected: $2"; return 1; }

@@ -6,14 +6,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/mpi/lib.sh
 
 [ -z "${SANITIZE-}" ] || skip_all "sanitizers need memory of their own"
-[ "$(id -u)" -eq 0 ] || skip_all "needs root, to make a memory cgroup"
-parent=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' \
-  /proc/mounts)
-[ -n "$parent" ] || skip_all "needs the memory controller of cgroup v1"
-parent+=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
-group=${parent%/}/gbm-samples.$$
-mkdir "$group" 2>/dev/null || skip_all "no cgroup can be made in $parent"
-trap 'rm -rf "$tmp"; rmdir "$group"' EXIT
+make_group samples || skip_all "$obstacle"
 case $(stat -f -c %T "$tmp") in
 tmpfs | ramfs) skip_all "TMPDIR is in memory" ;;
 esac
@@ -24,8 +17,7 @@ capped() {
   echo $(($1 * M)) >"$group/memory.limit_in_bytes" &&
     echo 0 >"$group/memory.max_usage_in_bytes" &&
     echo 0 >"$group/memory.failcnt" || exit
-  # shellcheck disable=SC2016 # for the shell in the group
-  run sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "${@:2}"
+  run "${inside[@]}" "${@:2}"
 }
 
 # stayed_below PERCENT LIMIT: the last run, of what it was allowed.

@@ -31,6 +31,16 @@ is "the peak is told for each node" \
 run srun -N1 -n2 --gbm-mem-cap=256M "${job[@]}"
 is "two tasks on one node get the same bits" "$(field estimate)" "$alone"
 
+# The least cap that a node grants; MPI alone needs no less than a fifth of it
+# (tests/mpi/least_memory.t).
+run gbm_sim --paths 1e9 --payoff call --json
+more=$(field estimate)
+run srun -N1 -n2 --gbm-mem-cap=32M gbm_sim --threads 1 --paths 1e9 \
+  --payoff call --json
+is "10^9 paths run below 32 MB, with the same bits" "$(field estimate)" "$more"
+like "of which not half is used" "$err" \
+  '^gbm: step .* peak ([0-9]|1[0-5])(\.[0-9]+)?M of 32M RAM cap'
+
 run srun -N2 -n2 --mpi=none --gbm-mem-cap=256M "${job[@]}"
 ok "tasks that MPI does not join are refused" [ $status -ne 0 ]
 like "with the way to do it" "$err" '^gbm_sim: .*--mpi=pmix'
