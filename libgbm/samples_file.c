@@ -476,6 +476,24 @@ static uint64_t draw_ticket(void)
 	       (uint64_t)getpid();
 }
 
+/* Of the old file or shards, those whose place no new one takes. */
+static void remove_others(const struct gbm_samples *s)
+{
+	struct gbm_samples_info old = GBM_SAMPLES_INFO_INIT;
+
+	if (gbm_samples_info(s->name, &old, NULL) != GBM_OK)
+		return;
+	if (s->m.shards && !old.shards)
+		unlink(s->name);
+	for (unsigned i = s->m.shards; i < old.shards; i++) {
+		char *file = gbm_manifest_shard_name(s->name, i);
+
+		if (file)
+			unlink(file);
+		free(file);
+	}
+}
+
 /*
  * The file, and unless it is another process' business, the manifest.  Whose
  * place they take goes with its checkpoint, unless that is NULL.
@@ -506,6 +524,8 @@ static int create(struct gbm_samples *s, int force, int with_manifest,
 		goto out;
 	}
 	/* Who reads the old file keeps it: it is not written into. */
+	if (force && with_manifest)
+		remove_others(s);
 	if (force) {
 		unlink(manifest);
 		unlink(s->file);

@@ -147,6 +147,15 @@ for ranks in 1 3; do
 done
 run mpi 3 "$sim" --out "$tmp/s.npy" --shards
 ok "shards that are there" refused 73 "is there"
+# by_force RANKS FILES OPTION...: what is there then, but for checkpoint and manifest.
+by_force() {
+  run mpi "$1" "$sim" --paths 50001 --out "$tmp/s.npy" --force --quiet "${@:3}"
+  local files=("$tmp"/s.*npy)
+  is "$status ${files[*]##*/}" "0 $2"
+}
+ok "fewer take their place, and the rest goes" by_force 2 "s.0.npy s.1.npy" --shards
+ok "so does one file" by_force 2 s.npy
+ok "and shards that of a file" by_force 3 "s.0.npy s.1.npy s.2.npy" --shards
 rm "$tmp"/s.npy.* "$tmp/s.0.npy" "$tmp/s.2.npy"
 run mpi 3 "$sim" --out "$tmp/s.npy" --shards
 ok "one shard that is there" refused 73 "s.1.npy is there"
