@@ -274,26 +274,38 @@ slurmd_of() {
   done
 }
 
-# restart_slurmd NODE [SIGNAL]: ends slurmd and starts it again in its place.
-# Its namespaces outlive it through descriptors. On v2 it starts in its service's
+# keep_place NODE: the namespaces of its slurmd outlive it, for start_slurmd.
+keep_place() {
+  local pid
+  pid=$(slurmd_of "$1")
+  exec {place_net}<"/proc/$pid/ns/net" {place_uts}<"/proc/$pid/ns/uts"
+}
+
+# start_slurmd NODE: in the place that was kept. On v2 it starts in its service's
 # group, which systemd would have made anew: Slurm 24.11 puts the next jobs below
 # the group in which it starts.
-restart_slurmd() {
-  local pid net uts service=
-  pid=$(slurmd_of "$1")
-  exec {net}<"/proc/$pid/ns/net" {uts}<"/proc/$pid/ns/uts" || return
-  kill -s "${2:-TERM}" "$pid"
-  wait_for 20 sh -c "! kill -0 $pid 2>/dev/null"
+start_slurmd() {
+  local service=
   if cgroup_v2; then
     service=/sys/fs/cgroup/system.slice/$1_slurmd.service
     find "$service" -depth -type d -delete
     mkdir "$service" || return
   fi
-  nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" \
+  nsenter "--net=/proc/self/fd/$place_net" "--uts=/proc/self/fd/$place_uts" \
     bash -c "${service:+echo 0 >$service/cgroup.procs && INVOCATION_ID=1} \
-      exec slurmd -D $net<&- $uts<&-" \
+      exec slurmd -D $place_net<&- $place_uts<&-" \
     </dev/null &>>"$GBM_CLUSTER_DIR/log/$1.out" &
   disown
-  exec {net}<&- {uts}<&-
-  wait_for 10 eval "[ -n \"\$(slurmd_of $1)\" ]"
+  exec {place_net}<&- {place_uts}<&-
+  wait_for 20 eval "[ -n \"\$(slurmd_of $1)\" ]"
+}
+
+# restart_slurmd NODE [SIGNAL]: ends slurmd and starts it again in its place.
+restart_slurmd() {
+  local pid
+  pid=$(slurmd_of "$1")
+  keep_place "$1" || return
+  kill -s "${2:-TERM}" "$pid"
+  wait_for 20 sh -c "! kill -0 $pid 2>/dev/null"
+  start_slurmd "$1"
 }

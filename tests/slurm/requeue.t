@@ -28,11 +28,20 @@ is_running() {
 # They are known by the host name of their namespace.
 kill_node() {
   local pid pids=()
-  for pid in $(pgrep -x "slurmd(-wlm)?|slurmstepd|gbm_sim|bash|srun"); do
+  for pid in $(pgrep -x "slurmd(-wlm)?|slurmstepd|gbm_sim|bash|srun|sleep"); do
     [ "$(nsenter --uts --target "$pid" hostname 2>/dev/null)" != "$1" ] ||
       pids+=("$pid")
   done
   [ ${#pids[@]} -gt 2 ] && kill -KILL "${pids[@]}"
+}
+
+# reboot NODE: it comes back without what only its kernel had: cgroups, and the
+# plugin's notes in /run.
+reboot() {
+  find /sys/fs/cgroup -depth -type d -path "*$1*/job_*" -exec rmdir {} +
+  rm -f "$GBM_CLUSTER_DIR/run/gbm/$1"/job_* \
+    "$GBM_CLUSTER_DIR/run/gbm/users"/*."$1"
+  start_slurmd "$1"
 }
 
 # starts_again JOB: without the two minutes that Slurm lets a requeued job wait,
@@ -63,8 +72,7 @@ node=$(batch_host "$id")
 touch -d @0 "$work/then"
 cp --preserve "$point" "$work/then"
 ok "with the next checkpoint" wait_for 30 test "$point" -nt "$work/then"
-exec {net}<"/proc/$(slurmd_of "$node")/ns/net" \
-  {uts}<"/proc/$(slurmd_of "$node")/ns/uts"
+keep_place "$node"
 ok "all of $node is killed" kill_node "$node"
 scontrol update "nodename=$node" state=down reason=test
 ok "the job is requeued" wait_for 40 eval \
@@ -78,13 +86,7 @@ is "well" "$(job_state "$id")" COMPLETED
 run gbm_sim "${what[@]}"
 whole=$out
 is "with the bytes of a run in one go" "$(estimate "$log")" "$whole"
-# The node comes back for the tests that follow.
-nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" \
-  bash -c "exec slurmd -D $net<&- $uts<&-" \
-  </dev/null &>>"$GBM_CLUSTER_DIR/log/$node.out" &
-disown
-exec {net}<&- {uts}<&-
-wait_for 20 eval "[ -n \"\$(slurmd_of $node)\" ]"
+reboot "$node"
 scontrol update "nodename=$node" state=resume
 ok "$node comes back" wait_for 60 all_idle
 
