@@ -14,6 +14,7 @@
 #include <gbm-mc/checkpoint.h>
 
 #include "tests/unit/check_main.h"
+#include "tests/unit/runs.h"
 
 static char dir[] = "/tmp/gbm-checkpoint.XXXXXX";
 static char file[64], old[64], partial[64];
@@ -69,22 +70,6 @@ static struct gbm_summary *summary_of(const struct gbm_plan *plan,
 	return s;
 }
 
-static void check_same(const struct gbm_summary *a, const struct gbm_summary *b)
-{
-	size_t n;
-
-	for (size_t part = 0; (n = gbm_summary_packed_size(a, part)); part++) {
-		void *x = malloc(n), *y = malloc(n);
-
-		ck_assert_uint_eq(gbm_summary_packed_size(b, part), n);
-		gbm_summary_pack(a, part, x);
-		gbm_summary_pack(b, part, y);
-		ck_assert(!memcmp(x, y, n));
-		free(x);
-		free(y);
-	}
-}
-
 static void save(const struct gbm_plan *plan, uint64_t n)
 {
 	struct gbm_summary *s = summary_of(plan, 0, n);
@@ -117,7 +102,7 @@ static void check_refused(const struct gbm_plan *plan, int status,
 	ck_assert_msg(strstr(err.text, why) && strstr(err.text, dir), "%s: %s",
 		      why, err.text);
 	ck_assert_uint_eq(n, 0);
-	check_same(s, empty);
+	check_equal_summaries(s, empty);
 	gbm_summary_destroy(&s);
 	gbm_summary_destroy(&empty);
 }
@@ -138,7 +123,7 @@ START_TEST(goes_on_with_the_same_bits)
 	ck_assert_uint_eq(done, 4 * GBM_BLOCK_PATHS);
 	ck_assert_int_eq(gbm_run_summary(longer, done, 2 * n - done, s, NULL),
 			 GBM_OK);
-	check_same(s, want);
+	check_equal_summaries(s, want);
 	gbm_summary_destroy(&s);
 	gbm_summary_destroy(&want);
 	gbm_plan_destroy(&plan);
@@ -179,7 +164,7 @@ START_TEST(two_are_kept)
 	for (int turn = 0; turn < 2; turn++) {
 		ck_assert_int_eq(load(plan, &done, &s, &err), GBM_OK);
 		ck_assert_uint_eq(done, 2 * GBM_BLOCK_PATHS);
-		check_same(s, want);
+		check_equal_summaries(s, want);
 		ck_assert_int_eq(err.status, turn ? GBM_EDAMAGED : GBM_ENOENT);
 		ck_assert_ptr_nonnull(strstr(err.text, file));
 		gbm_summary_destroy(&s);

@@ -22,6 +22,7 @@
 
 #include "libgbm/samples.h"
 #include "tests/unit/check_main.h"
+#include "tests/unit/runs.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BLOCK	      ((uint64_t)GBM_BLOCK_PATHS)
@@ -452,18 +453,6 @@ START_TEST(team_extends)
 	check_same(0);
 }
 END_TEST
-
-static int cancels_at(const struct gbm_block *b, void *user, double *out)
-{
-	const uint64_t *at = user;
-
-	for (size_t i = 0; i < b->n_paths; i++) {
-		if (b->first_path + i == *at)
-			return 42;
-		out[i] = 1;
-	}
-	return 0;
-}
 
 /* One fails, all end, with what it said; and it can be gone on with. */
 START_TEST(team_cancelled)

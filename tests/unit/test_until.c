@@ -10,6 +10,7 @@
 #include <gbm-mc/run.h>
 
 #include "tests/unit/check_main.h"
+#include "tests/unit/runs.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BLOCK	      ((uint64_t)GBM_BLOCK_PATHS)
@@ -52,23 +53,6 @@ static struct gbm_summary *summary_of(const struct gbm_plan *plan)
 
 	ck_assert_int_eq(gbm_summary_create(&s, plan), GBM_OK);
 	return s;
-}
-
-/* All parts, bit by bit. */
-static void check_same(const struct gbm_summary *a, const struct gbm_summary *b)
-{
-	size_t n;
-
-	for (size_t part = 0; (n = gbm_summary_packed_size(a, part)); part++) {
-		void *x = malloc(n), *y = malloc(n);
-
-		ck_assert_uint_eq(gbm_summary_packed_size(b, part), n);
-		gbm_summary_pack(a, part, x);
-		gbm_summary_pack(b, part, y);
-		ck_assert_mem_eq(x, y, n);
-		free(x);
-		free(y);
-	}
 }
 
 static struct gbm_summary *in_one_go(const struct gbm_plan *plan, uint64_t n)
@@ -154,7 +138,7 @@ START_TEST(fed)
 	got = summary_of(plan);
 	ck_assert_int_eq(run_fed(plan, l, got, NULL, &code), GBM_OK);
 	ck_assert_int_eq(code, 0);
-	check_same(got, want);
+	check_equal_summaries(got, want);
 	ck_assert_int_eq(gbm_stats_create(&stats), GBM_OK);
 	ck_assert_int_eq(run_fed(plan, &again, NULL, stats, NULL), GBM_OK);
 	ck_assert_int_eq(gbm_stats_result(stats, &r), GBM_OK);
@@ -193,7 +177,7 @@ START_TEST(fed_in_parts)
 		ck_assert_int_eq(gbm_summary_merge(got, part), GBM_OK);
 		gbm_summary_destroy(&part);
 	}
-	check_same(got, want);
+	check_equal_summaries(got, want);
 	gbm_summary_destroy(&got);
 	gbm_summary_destroy(&want);
 	gbm_plan_destroy(&plan);
@@ -228,24 +212,12 @@ START_TEST(bad_feeds)
 		l->last = GBM_FEED_END;
 	ck_assert_int_eq(run_fed(plan, l, got, NULL, NULL), status);
 	ck_assert_int_eq(l->late, 0);
-	check_same(got, empty);
+	check_equal_summaries(got, empty);
 	gbm_summary_destroy(&got);
 	gbm_summary_destroy(&empty);
 	gbm_plan_destroy(&plan);
 }
 END_TEST
-
-static int cancels_at(const struct gbm_block *b, void *user, double *out)
-{
-	const uint64_t *at = user;
-
-	for (size_t i = 0; i < b->n_paths; i++) {
-		if (b->first_path + i == *at)
-			return 42;
-		out[i] = 1;
-	}
-	return 0;
-}
 
 static int cancels_soon(void *user, uint64_t done, uint64_t total)
 {
@@ -366,13 +338,13 @@ START_TEST(paused)
 	} while (n < PATHS);
 	ck_assert_uint_eq(all, PATHS);
 	ck_assert_int_gt(pauses, 0);
-	check_same(got, want);
+	check_equal_summaries(got, want);
 	/* Once more there is nothing to do. */
 	goal.paths = 0;
 	left = 1;
 	ck_assert_int_eq(gbm_run_until(plan, &goal, got, &n, &e), GBM_OK);
 	ck_assert(e.why == GBM_WHY_PATHS && e.n_own == 0);
-	check_same(got, want);
+	check_equal_summaries(got, want);
 	gbm_summary_destroy(&got);
 	gbm_summary_destroy(&want);
 	gbm_plan_destroy(&plan);
@@ -413,7 +385,7 @@ START_TEST(tolerance)
 				 GBM_OK);
 	}
 	ck_assert_uint_eq(m, n);
-	check_same(got, want);
+	check_equal_summaries(got, want);
 	/* It stays met. */
 	ck_assert_int_eq(gbm_run_until(plan, &goal, got, &m, &e), GBM_OK);
 	ck_assert(e.why == GBM_WHY_TOLERANCE && e.met && e.n_own == 0);
@@ -475,7 +447,7 @@ START_TEST(seconds)
 		ck_assert(n % BLOCK == 0 && n < UINT64_C(1) << 50);
 	}
 	want = in_one_go(plan, n);
-	check_same(s, want);
+	check_equal_summaries(s, want);
 	gbm_summary_destroy(&s);
 	gbm_summary_destroy(&want);
 	gbm_plan_destroy(&plan);
@@ -536,7 +508,7 @@ START_TEST(misuse)
 	ck_assert_int_eq(gbm_run_fed(plan, &feed, s, stats, NULL), GBM_EINVAL);
 	feed.size--;
 	ck_assert_int_eq(gbm_run_fed(plan, &feed, s, NULL, NULL), GBM_EINVAL);
-	check_same(s, empty);
+	check_equal_summaries(s, empty);
 	gbm_stats_destroy(&stats);
 	gbm_summary_destroy(&s);
 	gbm_summary_destroy(&empty);
