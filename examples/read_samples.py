@@ -23,12 +23,16 @@ import heapq
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("read_samples.py: NumPy is not here: apt install python3-numpy")
 
 U64 = np.uint64
 LANES, ROWS = 8, 32
@@ -430,10 +434,20 @@ def main():
     args = parser.parse_args()
 
     try:
-        with open(args.file + ".json", encoding="utf-8") as f:
+        # A shard, name.K.npy, is listed in name.npy.json.
+        name = args.file
+        if not os.path.exists(name + ".json"):
+            name = re.sub(r"\.[0-9]+(\.npy)?$", r"\1", name)
+        with open(name + ".json", encoding="utf-8") as f:
             manifest = json.load(f)
+        if name != args.file:
+            manifest["first_path"] = next(
+                s["first_path"] for s in manifest["shards"]
+                if s["file"] == os.path.basename(args.file))
+        for key in "complete", "first_path", "stream_version", "seed", "model":
+            manifest[key]
         samples = np.load(args.file, mmap_mode="r")
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, LookupError, TypeError, StopIteration) as e:
         raise Refused(f"{args.file}: {e}: give a file that gbm_sim --out has "
                       "written, or of --shards one of those") from e
     if not manifest["complete"]:
@@ -454,6 +468,9 @@ def main():
             by_matplotlib(samples, manifest, args.plot)
         except ImportError:
             by_gnuplot(samples, manifest, args.plot)
+        except (OSError, ValueError) as e:
+            raise Refused(f"{args.plot}: {e}: give a .png or .svg that can be "
+                          "written") from e
         print(f"drawn: {args.plot}")
 
 

@@ -57,7 +57,7 @@ cd "$tmp" || exit
 "$bin/gbm_sim" --paths 3000 --steps 60 --save paths --out s.npy --quiet \
   >"$tmp/mean"
 three_lines() {
-  sed -n '/^    import numpy/,/^    print/s/^    //p' "${read[1]}" >three.py
+  sed -n '/^    import numpy/,/^    print/{s/^    //p;/^print/q}' "${read[1]}" >three.py
   is "$(wc -l <three.py)" 3 && $python three.py >out || return
   perl -e '
     my ($mean) = <STDIN> =~ /^\(3000, 61\) (.*)/ or die "no shape\n";
@@ -94,13 +94,31 @@ ok "the end of other paths, in single precision" \
   >/dev/null
 ok "and paths far away" \
   reads "paths 1000000000000 to 1000000000255 are" r.npy
+# A module that is not there. It is found before the real one.
+mkdir without
+echo 'raise ImportError' >without/matplotlib.py
 if command -v gnuplot >/dev/null; then
+  export PYTHONPATH=without
   ok "it draws a fan" reads "drawn: s.png" s.npy --plot s.png
   ok "and a histogram" reads "drawn: t.svg" t.npy --plot t.svg
   ok "which are there" test -s s.png -a -s t.svg
+  unset PYTHONPATH
 else
   skip "it draws" "gnuplot is not installed"
 fi
+# Too large for all who test; where it is, it is used.
+if $python -c 'import matplotlib' 2>/dev/null; then
+  rm -f s.png t.svg
+  ok "by matplotlib, too" reads "drawn: s.png" s.npy --plot s.png
+  ok "the histogram" reads "drawn: t.svg" t.npy --plot t.svg
+  ok "and both are there" test -s s.png -a -s t.svg
+fi
+
+mpi 2 "$bin/gbm_sim" --paths 2000 --steps 3 --save paths --out h.npy --shards \
+  --quiet >mean
+ok "a shard" reads "paths 1024 to 1279 are, bit for bit" h.1.npy
+ok "whose paths are its own" refuses "the file has 1024 to 1999" h.1.npy --path 7
+ok "not what lists them" refuses "of --shards one of those" h.npy
 
 ok "a path that is not there" \
   refuses "the file has 0 to 2999" s.npy --path 3000
@@ -118,5 +136,11 @@ sed 's/"stream_version": [0-9]*/"stream_version": 1/' s.npy.json \
 ok "numbers of another version" refuses "stream version is 1" damaged.npy
 ok "no such file" refuses "none.npy" none.npy
 echo '{}' >mean.json
-ok "what is no sample" refuses "that gbm_sim --out" mean
+for text in '{}' '[]' '{"complete": true}' 1; do
+  echo "$text" >mean.json
+  ok "what is no sample: $text" refuses "that gbm_sim --out" mean
+done
+ok "no place for a picture" refuses "nowhere/s.png" s.npy --plot nowhere/s.png
+echo 'raise ImportError' >without/numpy.py
+PYTHONPATH=without ok "no NumPy" refuses "apt install python3-numpy" s.npy
 done_testing
