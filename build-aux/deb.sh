@@ -28,10 +28,12 @@ try     runs COMMAND as root in a clean tree of RELEASE, in which it finds this
 
 GBM_BUILD      the packages go to GBM_BUILD/deb/RELEASE (default: $top/build)
 GBM_VM_CACHE   where the trees are kept (default: ~/.cache/gbm-mc/vm)
+DEB_BUILD_OPTIONS   Debian's: nocheck runs no tests, parallel=1 one compiler
 END
 }
 
-clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp)
+clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp
+  "DEB_BUILD_OPTIONS=${DEB_BUILD_OPTIONS-}")
 machine=$(dpkg --print-architecture 2>/dev/null)
 
 # What shapes a tree: the functions from here to tree_key.
@@ -124,7 +126,7 @@ here() {
   } >../changelog && mv ../changelog debian/changelog || return
   if [ "$2" != "$machine" ]; then
     options+=(-b "-a$2" '-Pcross,nocheck')
-    export DEB_BUILD_OPTIONS=nocheck
+    export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS-} nocheck"
   fi
   dpkg-buildpackage "${options[@]}" >"$log" 2>&1 || {
     grep -q 'Unmet build' "$log" || tail -n 25 "$log" >&2
