@@ -44,15 +44,19 @@ restarted() {
   [ "$pid" -gt 0 ] && [ "$pid" != "$1" ] &&
     [ "$(sinfo -h -o %T)" = "$2" ]
 }
-sbatch --parsable --output=/dev/null --wrap='exec sleep 600' >"$work/id"
-ok "a job runs" wait_for 30 eval '[ "$(job_state "$(<"$work/id")")" = RUNNING ]'
+id=$(sbatch --parsable --output=/dev/null --wrap='exec sleep 600')
+# The slurmstepd of its script.
+stepd() {
+  pgrep -f "slurmstepd: \[$id\.batch"
+}
+ok "a job runs" wait_for 30 stepd
+before=$(stepd)
 pid=$(systemctl show -P MainPID slurmd)
 kill -SEGV "$pid"
 ok "slurmd that crashes comes back" wait_for 30 restarted "$pid" mixed
-is "and has the job still" "$(job_state "$(<"$work/id")")" RUNNING
-is "it is the same slurmstepd" \
-  "$(pgrep -cf "slurmstepd: \[$(<"$work/id").batch")" 1
-scancel "$(<"$work/id")"
+is "and has the job still" "$(job_state "$id")" RUNNING
+is "by the same slurmstepd" "$(stepd)" "$before"
+scancel "$id"
 settle
 
 done_testing
