@@ -26,13 +26,15 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: check-unit check-isa check-build check-mpi check-slurm check-slurm-asan
 .PHONY: run-check run-demo
 .PHONY: bench run-bench check-long run-check-long fuzz
-.PHONY: check-vm run-check-vm check-releases run-check-releases
+.PHONY: check-vm run-check-vm check-disk run-check-disk
+.PHONY: check-releases run-check-releases
 .PHONY: check-pi run-check-pi
 .PHONY: campaign run-campaign
 .PHONY: tags style help
 
 # These must work on a machine on which nothing is installed yet.
-goals_without_config := deps demo check check-vm check-releases check-pi \
+goals_without_config := deps demo check check-vm check-disk check-releases \
+	check-pi \
 	check-long check-deb campaign bench fuzz configure clean distclean \
 	maintainer-clean dist deb tags style help
 ifneq ($(filter-out $(goals_without_config),$(or $(MAKECMDGOALS),all)),)
@@ -251,6 +253,13 @@ check-vm: ## Install packages, build, test in qemu on cgroup v2 (root)
 run-check-vm: all $(SLURM_HELPERS)
 	$(run_tests) vm
 
+check-disk: ## The same, samples with quotas and on a file server (root)
+	@$(call deps_for,build mpi slurm test vm)
+	@$(MAKE) --no-print-directory run-check-disk
+
+run-check-disk: all $(SLURM_HELPERS)
+	$(run_tests) disk
+
 check-releases: ## Slurm's tests with each of Debian's, on cgroup v1 and v2; hours
 	@$(call deps_for,build mpi slurm test vm)
 	@$(MAKE) --no-print-directory run-check-releases
@@ -267,7 +276,7 @@ run-check-pi: all
 
 run-check: all need-check $(UNIT_TESTS) $(FUZZ_REPLAYS) $(MPI_HELPERS) \
 		$(SLURM_HELPERS) $(CAMPAIGN_HELPERS)
-	$(run_tests) unit isa build mpi slurm vm
+	$(run_tests) unit isa build mpi slurm vm disk
 
 # What the tests of other releases need, which tests/vm/release.sh builds there.
 .PHONY: test-programs

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs suites of tests with prove and ends with one line of counts:
 #
-#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [releases] [pi] [deb]
-#     [stats]
+#   tests/run.sh [unit] [isa] [build] [mpi] [slurm] [vm] [disk] [releases] [pi]
+#     [deb] [stats]
 #
 # The Makefile calls it and says where things are (GBM_BUILD, GBM_MAKE).
 # Every test prints TAP; what it printed stays in GBM_BUILD/tests/log/.
@@ -200,11 +200,11 @@ for GBM_SUITE in "${@:-unit}"; do
       tests+=("$GBM_BUILD/${source%.c}")
     done
     ;;
-  isa | build | mpi | slurm | vm | releases | pi | deb) tests=(tests/"$GBM_SUITE"/*.t) ;;
+  isa | build | mpi | slurm | vm | disk | releases | pi | deb) tests=(tests/"$GBM_SUITE"/*.t) ;;
   stats) tests=("$GBM_BUILD"/tests/stats/{normals,prices} tests/stats/*.t) ;;
   *)
     echo "run.sh: there is no suite '$GBM_SUITE':" \
-      "unit isa build mpi slurm vm releases pi deb stats" >&2
+      "unit isa build mpi slurm vm disk releases pi deb stats" >&2
     exit 2
     ;;
   esac
@@ -216,7 +216,7 @@ for GBM_SUITE in "${@:-unit}"; do
   elif [ "$GBM_SUITE" = mpi ] &&
     ! [ -e "$GBM_BUILD/lib/gbm-mc/libgbm_mpi.so" ]; then
     skip "libgbm_mpi was not built: there is no MPI"
-  elif [[ $GBM_SUITE = @(vm|releases) ]] &&
+  elif [[ $GBM_SUITE = @(vm|disk|releases) ]] &&
     obstacle=$(vm_obstacle qemu-system-x86_64) && [ -n "$obstacle" ]; then
     skip "$obstacle"
   elif [ "$GBM_SUITE" = pi ] && obstacle=$(vm_obstacle qemu-system-aarch64 \
@@ -234,7 +234,6 @@ for GBM_SUITE in "${@:-unit}"; do
       run clusters "$GBM_CLUSTERS" "${tests[@]}"
     fi
   elif [ "$GBM_SUITE" = vm ]; then
-    # Without KVM, a machine has one core busy most of the time.
     run "${prove[@]}" -j "$GBM_CLUSTERS" "${tests[@]}"
   elif [ "$GBM_SUITE" = unit ]; then
     run "${prove[@]}" -j "$(nproc)" "${tests[@]}"

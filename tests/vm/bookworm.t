@@ -4,4 +4,4 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 exec tests/vm/vm.sh run -r bookworm -- tests/vm/each.sh \
-  tests/vm/inside/smoke.t tests/slurm/cap_srun.t tests/slurm/cap_sbatch.t
+  tests/vm/inside/smoke.t tests/slurm/kill_message.t
