@@ -416,6 +416,9 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, info);
 	tcase_add_test(t, memory);
+#ifndef __SANITIZE_ADDRESS__
+	tcase_add_test(t, memory_of_a_file);
+#endif
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, bad_options);
 	tcase_add_test(t, chunks);
