@@ -389,7 +389,7 @@ static int simulate(const struct world *world, const struct cli *cli,
 	if (gbm_reference(&cli->model, &cli->functional, &report->reference) !=
 	    GBM_OK)
 		report->reference = (double)NAN;
-	if (!cli->out && !cli->convergence) {
+	if (!cli->convergence) {
 		report->of_ranks =
 			calloc((size_t)world->size, sizeof(*report->of_ranks));
 		if (!report->of_ranks)
@@ -569,8 +569,10 @@ static int run(const struct world *world, struct cli *cli)
 	if (cli->action == CLI_VERIFY || cli->action == CLI_REPLAY) {
 		code = handle_samples(world, cli, plan, &progress);
 	} else {
-		if (cli->out)
+		if (cli->out) {
+			cli->samples.n_own = &report.rounds.own;
 			samples_keep(cli, &report.rounds.start);
+		}
 		code = cli->action == CLI_DRY_RUN
 			       ? dry_run(world, cli, plan, &report.info)
 			       : run_and_tell(world, cli, plan, &progress,

@@ -4,27 +4,6 @@
 
 #include "libgbm/mpi_team.h"
 
-static void fail_by(struct outcome *outcome, int status,
-		    const struct gbm_error *why)
-{
-	fail(outcome, status, why->text[0] ? why->text : NULL);
-}
-
-/* This rank's share of the paths from first_path to the plan's end. */
-static void share_of(const struct team *team, uint64_t first_path,
-		     uint64_t n_paths, uint64_t *first, uint64_t *count)
-{
-	uint64_t base = first_path - first_path % GBM_BLOCK_PATHS;
-
-	range_of(team, n_paths - base, first, count);
-	*first += base;
-	if (*first < first_path) {
-		*count -= *count < first_path - *first ? *count
-						       : first_path - *first;
-		*first = first_path;
-	}
-}
-
 /*
  * Rank 0 merges the checksums of the others, one after the other: memory for
  * one of them.  On a communicator of their own, which no receive of the
@@ -62,17 +41,6 @@ out:
 	if (own != MPI_COMM_NULL)
 		mpi_ok(outcome, "MPI_Comm_free", MPI_Comm_free(&own));
 	free(bytes);
-}
-
-static void finish(const struct team *team, struct gbm_samples *samples,
-		   struct outcome *outcome)
-{
-	struct gbm_error why = { 0 };
-
-	gather(team, samples, outcome);
-	if (outcome->status == GBM_OK && team->rank == 0)
-		fail_by(outcome, gbm_samples_finish(samples, &why), &why);
-	agree(team, outcome);
 }
 
 static void explain(const struct outcome *outcome, struct gbm_error *err)
@@ -119,6 +87,17 @@ static int most_of(void *user, int *value)
 	return outcome.status;
 }
 
+static int collect_from(void *user, uint64_t mine, uint64_t *all)
+{
+	const struct team *team = user;
+	struct outcome outcome = { 0 };
+
+	mpi_ok(&outcome, "MPI_Allgather",
+	       MPI_Allgather(&mine, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T,
+			     team->comm));
+	return outcome.status;
+}
+
 static int gather_all(void *user, struct gbm_samples *samples,
 		      struct gbm_stats *stats)
 {
@@ -131,56 +110,46 @@ static int gather_all(void *user, struct gbm_samples *samples,
 	return outcome.status;
 }
 
+static int as_team(struct team *team, struct gbm_team *all, MPI_Comm comm,
+		   struct gbm_error *err)
+{
+	struct outcome outcome = { 0 };
+
+	*all = (struct gbm_team){ .user = team,
+				  .agree = agree_on,
+				  .share = share_bytes,
+				  .most = most_of,
+				  .collect = collect_from,
+				  .gather = gather_all };
+	if (!join(team, comm, &outcome)) {
+		explain(&outcome, err);
+		return outcome.status;
+	}
+	all->rank = team->rank;
+	all->size = team->size;
+	return GBM_OK;
+}
+
 int gbm_mpi_run_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			const char *file,
 			const struct gbm_samples_options *options,
 			struct gbm_result *result, struct gbm_error *err)
 {
-	struct outcome outcome = { 0 };
-	struct gbm_team all = { .agree = agree_on,
-				.share = share_bytes,
-				.most = most_of,
-				.gather = gather_all };
+	struct gbm_team all;
 	struct team team;
+	int status = as_team(&team, &all, comm, err);
 
-	if (!join(&team, comm, &outcome)) {
-		explain(&outcome, err);
-		return outcome.status;
-	}
-	all.rank = team.rank;
-	all.size = team.size;
-	all.user = &team;
-	return gbm_team_run_samples(plan, &all, file, options, result, err);
+	return status ? status
+		      : gbm_team_run_samples(plan, &all, file, options, result,
+					     err);
 }
 
 int gbm_mpi_verify_samples(const struct gbm_plan *plan, MPI_Comm comm,
 			   const char *file, struct gbm_error *err)
 {
-	struct gbm_samples_info there = GBM_SAMPLES_INFO_INIT;
-	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
-	struct outcome outcome = { 0 };
-	struct gbm_samples *samples = NULL;
-	struct gbm_error why = { 0 };
-	uint64_t first, count;
+	struct gbm_team all;
 	struct team team;
+	int status = as_team(&team, &all, comm, err);
 
-	if (!join(&team, comm, &outcome))
-		goto out;
-	fail(&outcome, gbm_plan_info(plan, &info), NULL);
-	fail_by(&outcome, gbm_samples_info(file, &there, &why), &why);
-	if (outcome.status == GBM_OK)
-		fail_by(&outcome, gbm_samples_open(&samples, file, plan, &why),
-			&why);
-	if (agree(&team, &outcome) != GBM_OK)
-		goto out;
-	/* The lowest rank that fails has the least path that differs. */
-	share_of(&team, there.first_path, info.n_paths, &first, &count);
-	fail_by(&outcome, gbm_samples_verify(samples, first, count, NULL, &why),
-		&why);
-	if (agree(&team, &outcome) == GBM_OK)
-		finish(&team, samples, &outcome);
-out:
-	gbm_samples_close(&samples);
-	explain(&outcome, err);
-	return outcome.status;
+	return status ? status : gbm_team_verify_samples(plan, &all, file, err);
 }

@@ -2,10 +2,6 @@
 /*
  * A file of samples as a run of one or more processes: in rounds, between which
  * they agree on what comes next and write a checkpoint now and then.
- *
- * What is done of each file, or shard, is always its first rows.  Where there
- * are no fewer shards than processes each has its own, one after the other;
- * else several share one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,12 +13,11 @@
 #include <gbm-mc/checkpoint.h>
 
 #include "libgbm/err.h"
+#include "libgbm/rounds.h"
 #include "libgbm/samples.h"
 #include "libgbm/summary.h"
 
 #define EVERY_SECONDS 60.0
-/* That a round is meant to take. */
-#define ROUND_SECONDS 0.5
 
 struct run {
 	const struct gbm_plan *plan;
@@ -33,10 +28,10 @@ struct run {
 	struct gbm_stats *part;	   /* of this process, since the last save */
 	struct gbm_summary *whole; /* on rank 0 */
 	uint64_t *front;	   /* rows of each file that are done */
-	uint64_t *gain;		   /* and what the next round adds */
 	uint64_t done;		   /* of all files */
-	uint64_t round;		   /* blocks for each process */
-	double due;		   /* when the next checkpoint is */
+	struct gbm_rounds rounds;
+	uint64_t own; /* paths that this process has run */
+	double due;   /* when the next checkpoint is */
 	int status, code;
 	struct gbm_error err;
 };
@@ -140,11 +135,11 @@ static void begin(struct run *r)
 	choose_shards(r);
 	files = r->o.shards ? r->o.shards : 1;
 	r->front = calloc(files, sizeof(*r->front));
-	r->gain = calloc(files, sizeof(*r->gain));
-	if (!r->front || !r->gain)
+	if (gbm_rounds_open(&r->rounds, r->team, files) != GBM_OK || !r->front)
 		note(r, GBM_ENOMEM);
 	if (agree(r) != GBM_OK)
 		return;
+	note(r, gbm_rounds_begin(&r->rounds, r->plan->threads));
 	if (r->team->rank == 0)
 		note_why(r, make(r, &why), &why);
 	if (r->samples) {
@@ -185,83 +180,24 @@ static void begin(struct run *r)
 		revive_shards(r);
 }
 
-/* ---- who does what */
-
-/* Paths of a file: where it begins and ends, or its last whole block does. */
-static void extent(const struct run *r, unsigned file, int whole_blocks,
-		   uint64_t *first, uint64_t *end)
-{
-	const struct gbm_manifest *m = &r->samples->m;
-	uint64_t rows = m->rows;
-
-	*first = m->first_path;
-	if (m->shards)
-		gbm_manifest_shard(m, file, first, &rows);
-	*end = *first + rows;
-	if (whole_blocks && *end % GBM_BLOCK_PATHS)
-		*end = *first < *end - *end % GBM_BLOCK_PATHS
-			       ? *end - *end % GBM_BLOCK_PATHS
-			       : *first;
-}
-
-/* The file that a process works on, as which of how many; 0: on none. */
-static int task_of(const struct run *r, unsigned rank, int whole_blocks,
-		   unsigned *file, unsigned *index, unsigned *of)
-{
-	unsigned files = r->samples->n_files, size = (unsigned)r->team->size;
-	uint64_t first, end;
-
-	*index = files < size ? rank / files : 0;
-	*of = files < size ? size / files + (rank % files < size % files) : 1;
-	for (*file = files < size ? rank % files : rank; *file < files;
-	     *file += size) {
-		extent(r, *file, whole_blocks, &first, &end);
-		if (first + r->front[*file] < end)
-			return 1;
-	}
-	return 0;
-}
-
-/* Its next blocks in this round, among several processes: the index-th part. */
-static void part_of(const struct run *r, unsigned file, int whole_blocks,
-		    unsigned index, unsigned of, uint64_t *first, uint64_t *n)
-{
-	const uint64_t size = GBM_BLOCK_PATHS;
-	uint64_t at, base, end, blocks, each, extra, begin, stop;
-
-	extent(r, file, whole_blocks, &at, &end);
-	at += r->front[file];
-	base = at - at % size;
-	blocks = (end - base + size - 1) / size;
-	if (blocks / of >= r->round)
-		blocks = r->round * of;
-	each = blocks / of;
-	extra = blocks % of;
-	begin = index * each + (index < extra ? index : extra);
-	stop = base + (begin + each + (index < extra)) * size;
-	begin = base + begin * size;
-	stop = stop < end ? stop : end;
-	begin = begin > at ? begin : at;
-	*first = begin < stop ? begin : stop;
-	*n = stop - *first;
-}
-
 /* ---- rounds */
 
-/* What each file gains in the next round; returns the sum. */
-static uint64_t plan_round(struct run *r, int whole_blocks)
+/* Deals out whole blocks, or with last all that is left: how many paths. */
+static uint64_t plan_round(struct run *r, int last)
 {
-	unsigned file, index, of;
-	uint64_t first, n, all = 0;
+	const struct gbm_manifest *m = &r->samples->m;
 
-	memset(r->gain, 0, r->samples->n_files * sizeof(*r->gain));
-	for (unsigned rank = 0; rank < (unsigned)r->team->size; rank++)
-		if (task_of(r, rank, whole_blocks, &file, &index, &of)) {
-			part_of(r, file, whole_blocks, index, of, &first, &n);
-			r->gain[file] += n;
-			all += n;
-		}
-	return all;
+	for (unsigned file = 0; file < r->samples->n_files; file++) {
+		uint64_t first = m->first_path, rows = m->rows, end;
+
+		if (m->shards)
+			gbm_manifest_shard(m, file, &first, &rows);
+		end = first + rows;
+		if (!last)
+			end -= end % GBM_BLOCK_PATHS;
+		gbm_rounds_left(&r->rounds, file, first + r->front[file], end);
+	}
+	return gbm_rounds_deal(&r->rounds, last);
 }
 
 /* The last paths of a file that is complete: only their values are missing. */
@@ -270,33 +206,47 @@ static void estimate_tail(struct run *r, uint64_t first, uint64_t n)
 	note(r, gbm_run_range(r->plan, first, n, r->part, &r->code));
 }
 
-static void do_round(struct run *r, int whole_blocks)
+static void do_part(struct run *r, const struct gbm_part *part, uint64_t all)
 {
-	uint64_t all = plan_round(r, whole_blocks), first, n = 0;
 	struct gbm_samples *s = r->samples;
 	struct gbm_error why = { 0 };
-	unsigned file, index, of;
 
-	if (task_of(r, (unsigned)r->team->rank, whole_blocks, &file, &index,
-		    &of))
-		part_of(r, file, whole_blocks, index, of, &first, &n);
-	if (n && s->m.complete) {
-		estimate_tail(r, first, n);
-	} else if (n) {
-		s->progress_base = r->done;
-		s->progress_scale = (double)all / (double)n;
-		note_why(r, gbm_samples_move(s, file, &why), &why);
-		if (r->status == GBM_OK)
-			note_why(r,
-				 gbm_samples_run(s, first, n, r->part, &r->code,
-						 &why),
-				 &why);
+	if (s->m.complete) {
+		estimate_tail(r, part->first, part->n);
+		return;
+	}
+	s->progress_base = r->done;
+	s->progress_scale = (double)all / (double)part->n;
+	note_why(r, gbm_samples_move(s, part->file, &why), &why);
+	if (r->status == GBM_OK)
+		note_why(r,
+			 gbm_samples_run(s, part->first, part->n, r->part,
+					 &r->code, &why),
+			 &why);
+}
+
+/* Returns the seconds that this process' own part took; 0: it had none. */
+static double do_round(struct run *r, int last)
+{
+	uint64_t all = plan_round(r, last);
+	const struct gbm_part *part = r->rounds.parts + r->team->rank;
+	double begun = now(), seconds = 0.0;
+
+	if (part->n) {
+		do_part(r, part, all);
+		seconds = now() - begun;
 	}
 	if (agree(r) != GBM_OK)
-		return;
-	for (file = 0; file < s->n_files; file++)
-		r->front[file] += r->gain[file];
+		return seconds;
+	for (int rank = 0; rank < r->team->size; rank++) {
+		const struct gbm_part *theirs = r->rounds.parts + rank;
+
+		if (theirs->n)
+			r->front[theirs->file] += theirs->n;
+	}
 	r->done += all;
+	r->own += part->n;
+	return seconds;
 }
 
 /* The checksums and sums of all, to rank 0. */
@@ -337,16 +287,6 @@ static void save(struct run *r)
 	r->due = now() + (r->o.every > 0.0 ? r->o.every : EVERY_SECONDS);
 }
 
-/* Blocks of the next round, after one that took so many seconds. */
-static uint64_t next_round(uint64_t blocks, double seconds)
-{
-	double factor = ROUND_SECONDS / (seconds > 1e-6 ? seconds : 1e-6);
-
-	factor = factor > 2.0 ? 2.0 : factor < 0.25 ? 0.25 : factor;
-	blocks = (uint64_t)(factor * (double)blocks);
-	return blocks ? blocks : 1;
-}
-
 /* What all do next, as the most demanding wants it. */
 static int decide(struct run *r)
 {
@@ -361,33 +301,40 @@ static int decide(struct run *r)
 	return next;
 }
 
+/* Several processes work on one file. */
+static int shared(const struct run *r)
+{
+	return r->samples->n_files < (unsigned)r->team->size;
+}
+
 static void keep_rounds(struct run *r)
 {
 	int next = GBM_SAMPLES_GO_ON;
 	uint64_t saved = r->done;
 
-	r->round = r->plan->threads;
 	r->due = now() + (r->o.every > 0.0 ? r->o.every : EVERY_SECONDS);
 	if (r->o.ask)
 		r->o.ask(r->o.ask_user, r->done);
-	while (plan_round(r, 1) && next != GBM_SAMPLES_END) {
-		double begun = now();
+	while (plan_round(r, 0) && next != GBM_SAMPLES_END) {
+		double seconds = do_round(r, 0);
 
-		do_round(r, 1);
 		if (r->status != GBM_OK)
 			return;
-		r->round = next_round(r->round, now() - begun);
-		share(r, &r->round, sizeof(r->round));
-		next = decide(r);
+		note(r, gbm_rounds_learn(&r->rounds, seconds));
+		if (r->o.checkpoint)
+			next = decide(r);
 		if (agree(r) != GBM_OK)
 			return;
-		if (next != GBM_SAMPLES_GO_ON || !plan_round(r, 1)) {
+		if (r->o.checkpoint &&
+		    (next != GBM_SAMPLES_GO_ON || !plan_round(r, 0))) {
 			save(r);
 			saved = r->done;
 		}
 		if (r->status != GBM_OK)
 			return;
 	}
+	if (!r->o.checkpoint)
+		return;
 	/* So that a run of less than a block can be extended. */
 	if (saved == 0 && r->done == 0)
 		save(r);
@@ -426,8 +373,7 @@ static void complete(struct run *r)
 {
 	struct gbm_error why = { 0 };
 
-	r->round = UINT64_MAX;
-	do_round(r, 0);
+	do_round(r, 1);
 	if (r->status != GBM_OK)
 		return;
 	gather(r);
@@ -487,7 +433,7 @@ int gbm_team_run_samples(const struct gbm_plan *plan,
 	check(&r, result, options);
 	if (agree(&r) == GBM_OK)
 		begin(&r);
-	if (r.status == GBM_OK && r.o.checkpoint)
+	if (r.status == GBM_OK && (r.o.checkpoint || shared(&r)))
 		keep_rounds(&r);
 	if (r.status == GBM_OK)
 		complete(&r);
@@ -495,15 +441,83 @@ int gbm_team_run_samples(const struct gbm_plan *plan,
 		tell(&r, result);
 	if (r.status == GBM_ECANCELED && result)
 		result->user_code = r.code;
+	if (r.o.n_own)
+		*r.o.n_own = r.own;
 	gbm_samples_close(&r.samples);
 	gbm_stats_destroy(&r.part);
 	gbm_summary_destroy(&r.whole);
 	free(r.front);
-	free(r.gain);
-	if (err)
+	gbm_rounds_close(&r.rounds);
+	if (err) {
 		*err = r.err;
-	if (err)
 		err->status = r.status;
+	}
+	return r.status;
+}
+
+/* ---- comparing */
+
+/* In rounds: the lowest rank that fails has the least path that differs. */
+static void compare(struct run *r, uint64_t first, uint64_t end)
+{
+	const struct gbm_part *part = r->rounds.parts + r->team->rank;
+	struct gbm_samples *s = r->samples;
+	struct gbm_error why = { 0 };
+	uint64_t all;
+
+	note(r, gbm_rounds_begin(&r->rounds, r->plan->threads));
+	while (agree(r) == GBM_OK) {
+		double begun = now();
+
+		gbm_rounds_left(&r->rounds, 0, first + r->done, end);
+		all = gbm_rounds_deal(&r->rounds, 0);
+		if (!all)
+			return;
+		s->progress_base = r->done;
+		s->progress_scale =
+			part->n ? (double)all / (double)part->n : 0.0;
+		note_why(
+			r,
+			gbm_samples_verify(s, part->first, part->n, NULL, &why),
+			&why);
+		if (agree(r) != GBM_OK)
+			return;
+		r->done += all;
+		note(r, gbm_rounds_learn(&r->rounds, now() - begun));
+	}
+}
+
+int gbm_team_verify_samples(const struct gbm_plan *plan,
+			    const struct gbm_team *team, const char *file,
+			    struct gbm_error *err)
+{
+	struct gbm_samples_info info = GBM_SAMPLES_INFO_INIT;
+	struct run r = { .plan = plan, .team = team, .file = file };
+	struct gbm_error why = { 0 };
+
+	if (!plan || !file)
+		note(&r, gbm_error_set(&r.err, GBM_EINVAL,
+				       "plan and file: must be given"));
+	else if (gbm_rounds_open(&r.rounds, team, 1) != GBM_OK)
+		note(&r, GBM_ENOMEM);
+	else
+		note_why(&r, gbm_samples_info(file, &info, &why), &why);
+	if (r.status == GBM_OK)
+		note_why(&r, gbm_samples_open(&r.samples, file, plan, &why),
+			 &why);
+	if (agree(&r) == GBM_OK)
+		compare(&r, info.first_path, info.first_path + info.n_paths);
+	if (r.status == GBM_OK && team->size > 1)
+		note(&r, team->gather(team->user, r.samples, NULL));
+	if (agree(&r) == GBM_OK && team->rank == 0)
+		note_why(&r, gbm_samples_finish(r.samples, &why), &why);
+	agree(&r);
+	gbm_samples_close(&r.samples);
+	gbm_rounds_close(&r.rounds);
+	if (err) {
+		*err = r.err;
+		err->status = r.status;
+	}
 	return r.status;
 }
 

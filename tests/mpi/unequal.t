@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.." || exit
 . tests/mpi/lib.sh
 
 sim=$bin/gbm_sim
-run=(--paths 2e8 --steps 4 --payoff call --json --threads 1)
+paths=200000000
+run=(--paths "$paths" --steps 4 --payoff call --json --threads 1)
 
 # pids: of the ranks of the run that is going on, in their order.
 pids() {
@@ -29,8 +30,9 @@ throttle() {
 
 # slowed RANK: runs with that rank slowed; its output is in $tmp/out.
 slowed() {
-  local all
+  local all job
   mpi 2 "$sim" "${run[@]}" >"$tmp/out" 2>"$tmp/err" &
+  job=$!
   for ((i = 0; i < 600; i++)); do
     mapfile -t all < <(pids)
     [ ${#all[@]} -lt 2 ] || break
@@ -38,18 +40,18 @@ slowed() {
   done
   [ ${#all[@]} -eq 2 ] || return
   throttle "${all[$1]}"
-  wait
+  wait "$job" || { sed 's/^/# /' "$tmp/err" && return 1; }
 }
 
 # few RANK: this rank has less than 45 % of the paths, where a fixed split gave
 # it half. A quarter of the speed is 20 %, on a machine that does nothing else.
 few() {
-  local paths
-  read -ra paths < <(field "$tmp/out" rank_paths)
-  echo "paths of the ranks: ${paths[*]}"
-  [ $((paths[0] + paths[1])) -eq 200000000 ] &&
-    [ $((paths[$1] * 100)) -lt $(((paths[0] + paths[1]) * 45)) ] &&
-    [ "${paths[$1]}" -gt 0 ]
+  local did
+  read -ra did < <(field "$tmp/out" rank_paths)
+  echo "paths of the ranks: ${did[*]}"
+  [ $((did[0] + did[1])) -eq "$paths" ] &&
+    [ $((did[$1] * 100)) -lt $((paths * 45)) ] &&
+    [ "${did[$1]}" -gt 0 ]
 }
 
 "$sim" "${run[@]}" >"$tmp/alone" 2>/dev/null
@@ -60,5 +62,19 @@ for rank in 1 0; do
   few $rank | sed 's/^/# /'
   ok "the result has the same bits" is \
     "$(field "$tmp/out" estimate std_error)" "$want"
+done
+
+# What is written to a file is shared out in another way.
+paths=20000000
+run=(--paths "$paths" --steps 64 --payoff call --json --threads 1 --dtype f4)
+"$sim" "${run[@]}" --out "$tmp/alone.npy" >"$tmp/alone" 2>/dev/null
+run+=(--out "$tmp/a.npy" --force)
+for keeps in "" "--checkpoint $tmp/c"; do
+  # shellcheck disable=SC2206
+  run+=($keeps)
+  ok "a file with rank 1 slowed${keeps:+, and a checkpoint}" slowed 1
+  ok "rank 1 writes few paths" few 1
+  few 1 | sed 's/^/# /'
+  ok "the file has the same bytes" cmp "$tmp/a.npy" "$tmp/alone.npy"
 done
 done_testing

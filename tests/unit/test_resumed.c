@@ -107,9 +107,11 @@ struct crew {
 	pthread_barrier_t barrier;
 	int status[MOST], code[MOST], value[MOST];
 	struct gbm_error *err[MOST];
+	uint64_t number[MOST], own[MOST];
 	const void *bytes;
 	struct gbm_samples *samples[MOST];
 	struct gbm_stats *stats[MOST];
+	int compares;
 	/* The collective call, of those below, that fails on one of them. */
 	int fails, who;
 };
@@ -126,6 +128,7 @@ struct member {
 	struct gbm_error err;
 	int status;
 	int answers, answer; /* the last of so many; before: go on */
+	int compares;	     /* what is there, instead */
 };
 
 static void meet(const struct member *m)
@@ -187,6 +190,17 @@ static int most(void *user, int *value)
 	return outcome(m);
 }
 
+static int collect(void *user, uint64_t mine, uint64_t *all)
+{
+	struct member *m = user;
+
+	m->crew->number[m->rank] = mine;
+	meet(m);
+	memcpy(all, m->crew->number, (size_t)m->crew->size * sizeof(*all));
+	meet(m);
+	return outcome(m);
+}
+
 static int gather(void *user, struct gbm_samples *samples,
 		  struct gbm_stats *stats)
 {
@@ -218,6 +232,20 @@ static int answer(void *user, uint64_t done)
 	return --m->answers == 0 ? m->answer : GBM_SAMPLES_GO_ON;
 }
 
+/* Nanoseconds that a path takes this process; of no use on several threads. */
+static _Thread_local long path_ns;
+
+static int takes_time(const struct gbm_block *b, void *user, double *out)
+{
+	struct timespec t = { 0, path_ns * (long)b->n_paths };
+
+	(void)user;
+	nanosleep(&t, NULL);
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = 1;
+	return 0;
+}
+
 static void *work(void *user)
 {
 	struct member *m = user;
@@ -227,10 +255,15 @@ static void *work(void *user)
 				       .agree = agree,
 				       .share = share,
 				       .most = most,
+				       .collect = collect,
 				       .gather = gather };
 
-	m->status = gbm_team_run_samples(m->plan, &team, m->file, &m->o,
-					 &m->result, &m->err);
+	path_ns = m->rank == 1 ? 4000 : 1000;
+	m->status = m->compares
+			    ? gbm_team_verify_samples(m->plan, &team, m->file,
+						      &m->err)
+			    : gbm_team_run_samples(m->plan, &team, m->file,
+						   &m->o, &m->result, &m->err);
 	return NULL;
 }
 
@@ -256,10 +289,12 @@ static int run(struct crew *crew, const struct gbm_plan *plan, const char *file,
 					.file = file,
 					.o = *o,
 					.result = GBM_RESULT_INIT,
+					.compares = crew->compares,
 					.answer = last };
 		m[i].answers = i == crew->size - 1 ? answers : 0;
 		m[i].o.ask = answer;
 		m[i].o.ask_user = &m[i];
+		m[i].o.n_own = &crew->own[i];
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &m[i]),
 				 0);
 	}
@@ -493,6 +528,81 @@ START_TEST(team_cancelled)
 		check_same(1);
 	else
 		shell("cmp a.npy w.npy"); /* manifests name the payoff */
+}
+END_TEST
+
+/*
+ * One is four times slower than the other: it gets fewer paths, a fifth if this
+ * machine does nothing else.
+ */
+START_TEST(team_of_unequals)
+{
+	const uint64_t paths = 1250001;
+	struct gbm_functional f = GBM_FUNCTIONAL_INIT;
+	struct gbm_samples_options o = GBM_SAMPLES_OPTIONS_INIT;
+	struct crew crew = { .size = 2 };
+	struct gbm_plan *plan;
+	struct member one;
+
+	f.fn = takes_time;
+	plan = plan_with(f, paths, 1, 1);
+	o.checkpoint = _i ? "c" : NULL;
+	ck_assert_msg(run(&crew, plan, "a.npy", &o, 0, 0, &one) == GBM_OK, "%s",
+		      one.err.text);
+	ck_assert_uint_eq(crew.own[0] + crew.own[1], paths);
+	ck_assert_uint_lt(crew.own[1], paths * 2 / 5);
+	ck_assert_uint_gt(crew.own[1], paths / 20);
+	gbm_plan_destroy(&plan);
+	whole(paths, &o);
+	shell("cmp a.npy w.npy"); /* manifests name the payoff */
+}
+END_TEST
+
+/* Any number of them finds the same first difference. */
+START_TEST(team_compares)
+{
+	struct gbm_samples_options o = options_of(_i);
+	struct crew crew = { .size = runs[_i].size };
+	struct gbm_plan *plan = plan_of(runs[_i].paths, 1);
+	struct gbm_error first = { 0 };
+	struct member one;
+
+	run_all(runs[_i].size, plan, "a.npy", &o);
+	crew.compares = 1;
+	for (crew.size = 1; crew.size <= MOST; crew.size += 2)
+		ck_assert_msg(run(&crew, plan, "a.npy", &o, 0, 0, &one) ==
+				      GBM_OK,
+			      "%s", one.err.text);
+	/* A call that fails on any of them is no agreement. */
+	crew.size = 3;
+	for (crew.who = 0; crew.who < 3; crew.who++) {
+		for (crew.fails = 1;
+		     run(&crew, plan, "a.npy", &o, 0, 0, &one) != GBM_OK;
+		     crew.fails++)
+			ck_assert_int_eq(one.status, GBM_EMPI);
+		/* Speeds, before and after a round; checksums. */
+		ck_assert_int_gt(crew.fails, 3);
+	}
+	crew.fails = 0;
+	/* A bit of the last row, and one in the middle of a file. */
+	shell("for f in a*.npy; do test $(stat -c %s $f) = 4096 || last=$f; "
+	      "done;"
+	      "for at in 2 1; do printf '\\377' | dd of=$last bs=1 "
+	      "conv=notrunc "
+	      "seek=$((4096 + ($(stat -c %s $last) - 4096) / at - 1)); done "
+	      "2>/dev/null");
+	for (crew.size = 1; crew.size <= MOST; crew.size += 2) {
+		ck_assert_int_eq(run(&crew, plan, "a.npy", &o, 0, 0, &one),
+				 GBM_EDAMAGED);
+		ck_assert_msg(strstr(one.err.text, "is the first that differs"),
+			      "%s", one.err.text);
+		if (crew.size == 1)
+			first = one.err;
+		ck_assert_str_eq(one.err.text, first.text);
+	}
+	crew.size = 2;
+	ck_assert_int_eq(run(&crew, plan, "none.npy", &o, 0, 0, &one), GBM_EIO);
+	gbm_plan_destroy(&plan);
 }
 END_TEST
 
@@ -852,6 +962,8 @@ int main(void)
 	tcase_add_loop_test(t, team_resumes, 0, ARRAY_SIZE(runs));
 	tcase_add_loop_test(t, team_extends, 0, ARRAY_SIZE(runs));
 	tcase_add_loop_test(t, team_cancelled, 0, 2);
+	tcase_add_loop_test(t, team_of_unequals, 0, 2);
+	tcase_add_loop_test(t, team_compares, 0, ARRAY_SIZE(runs));
 	tcase_add_loop_test(t, team_calls_fail, 7, 9);
 	tcase_add_loop_test(t, team_cannot_begin, 0, 2);
 	tcase_add_loop_test(t, restore, 0, 7);

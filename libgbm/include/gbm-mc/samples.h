@@ -87,6 +87,8 @@ struct gbm_samples_options {
 	int resume;
 	gbm_samples_ask_fn *ask; /* NULL: nobody is asked */
 	void *ask_user;
+	/* NULL, or where the paths go that this process has run, this time. */
+	uint64_t *n_own;
 };
 
 #define GBM_SAMPLES_SHARDS 4096
@@ -94,7 +96,7 @@ struct gbm_samples_options {
 #define GBM_SAMPLES_OPTIONS_INIT                                               \
 	{                                                                      \
 		sizeof(struct gbm_samples_options), GBM_SAVE_TERMINAL, GBM_F8, \
-			0, 0, 0, 0, NULL, 0.0, 0, NULL, NULL                   \
+			0, 0, 0, 0, NULL, 0.0, 0, NULL, NULL, NULL             \
 	}
 
 /* A file of samples, open in this process. */
@@ -230,9 +232,9 @@ int gbm_run_samples(const struct gbm_plan *plan, const char *file,
 		    struct gbm_result *result, struct gbm_error *err);
 
 /*
- * Processes that write a file together, for gbm_team_run_samples(): what
- * gbm_mpi_run_samples() is made of.  All functions are collective and return 0
- * or a status; size 1 needs none of them.
+ * Processes that write or compare a file together, for gbm_team_run_samples():
+ * what gbm_mpi_run_samples() is made of.  All functions are collective and
+ * return 0 or a status; size 1 needs none of them.
  */
 struct gbm_team {
 	int rank, size;
@@ -246,6 +248,8 @@ struct gbm_team {
 	int (*share)(void *user, void *bytes, size_t n);
 	/* The largest value of all ranks, to all. */
 	int (*most)(void *user, int *value);
+	/* Each rank's mine, in their order, to all[size] of all. */
+	int (*collect)(void *user, uint64_t mine, uint64_t *all);
 	/* Merges the samples of all ranks on rank 0, and stats unless NULL. */
 	int (*gather)(void *user, struct gbm_samples *samples,
 		      struct gbm_stats *stats);
@@ -256,6 +260,15 @@ int gbm_team_run_samples(const struct gbm_plan *plan,
 			 const struct gbm_team *team, const char *file,
 			 const struct gbm_samples_options *options,
 			 struct gbm_result *result, struct gbm_error *err);
+
+/*
+ * gbm_samples_open(), gbm_samples_verify() and gbm_samples_finish() of the
+ * whole file, collective, with what these return; *err names the first block
+ * that differs.
+ */
+int gbm_team_verify_samples(const struct gbm_plan *plan,
+			    const struct gbm_team *team, const char *file,
+			    struct gbm_error *err);
 
 /* What a manifest says. */
 struct gbm_samples_info {
