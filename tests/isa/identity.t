@@ -26,9 +26,10 @@ for file in libgbm/*.c; do
   esac
 done
 
-# build PROGRAM LEVEL ISAS COMPILER...
+# build PROGRAM LEVEL ISAS COMPILER...: all kernels side by side, since each takes
+# a compiler several seconds.
 build() {
-  local program=$1 level=$2 isas=$3 isa flags kernels=()
+  local program=$1 level=$2 isas=$3 isa flags kernels=() pids=() pid status=0
   local compile=("${@:4}" "-std=c11" -fPIC -I. -Ilibgbm/include
     "-ffp-contract=off")
   for isa in $isas; do
@@ -37,9 +38,14 @@ build() {
     # shellcheck disable=SC2086 # flags are words
     "${compile[@]}" $flags "$level" "-DGBM_KERNEL_ISA=$isa" \
       "-DGBM_VEC_HEADER=\"vec_$isa.h\"" -c libgbm/kernel.c \
-      -o "$program.$isa.o" || return
+      -o "$program.$isa.o" &
+    pids+=($!)
     kernels+=("$program.$isa.o")
   done
+  for pid in "${pids[@]}"; do
+    wait "$pid" || status=$?
+  done
+  [ "$status" -eq 0 ] || return
   "${compile[@]}" "$level" "${parts[@]}" tests/isa/*.c "${kernels[@]}" \
     -o "$program" -lm
 }
