@@ -102,6 +102,15 @@ if command -v gnuplot >/dev/null; then
   ok "it draws a fan" reads "drawn: s.png" s.npy --plot s.png
   ok "and a histogram" reads "drawn: t.svg" t.npy --plot t.svg
   ok "which are there" test -s s.png -a -s t.svg
+  # 160 MB each, of which a copy would need as much; NumPy itself takes 50.
+  "$bin/gbm_sim" --paths 2e7 --out large.npy --quiet >/dev/null
+  "$bin/gbm_sim" --paths 5e6 --steps 3 --save paths --out wide.npy --quiet \
+    >/dev/null
+  for file in large wide; do
+    ok "a $file file is not copied into memory" env OPENBLAS_NUM_THREADS=1 \
+      prlimit --data=100000000 "${read[@]}" $file.npy --plot $file.svg
+  done
+  rm -f large.* wide.*
   unset PYTHONPATH
 else
   skip "it draws" "gnuplot is not installed"
