@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who does what of files of paths: see rounds.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libgbm/rounds.h"
 
@@ -18,15 +19,19 @@ int gbm_rounds_open(struct gbm_rounds *r, const struct gbm_team *team,
 	*r = (struct gbm_rounds){ .team = team, .n_files = n_files };
 	r->files = calloc(n_files, sizeof(*r->files));
 	r->parts = calloc(size, sizeof(*r->parts));
+	r->threads = calloc(size, sizeof(*r->threads));
 	r->ns = calloc(size, sizeof(*r->ns));
 	r->wants = calloc(size, sizeof(*r->wants));
-	return r->files && r->parts && r->ns && r->wants ? GBM_OK : GBM_ENOMEM;
+	return r->files && r->parts && r->threads && r->ns && r->wants
+		       ? GBM_OK
+		       : GBM_ENOMEM;
 }
 
 void gbm_rounds_close(struct gbm_rounds *r)
 {
 	free(r->files);
 	free(r->parts);
+	free(r->threads);
 	free(r->ns);
 	free(r->wants);
 }
@@ -42,7 +47,10 @@ static int collect(struct gbm_rounds *r, uint64_t mine, uint64_t *all)
 
 int gbm_rounds_begin(struct gbm_rounds *r, unsigned threads)
 {
-	return collect(r, threads, r->wants);
+	int status = collect(r, threads, r->threads);
+
+	memcpy(r->wants, r->threads, (size_t)r->team->size * sizeof(*r->wants));
+	return status;
 }
 
 /* ---- dealing */
@@ -110,27 +118,32 @@ uint64_t gbm_rounds_deal(struct gbm_rounds *r, int last)
 
 /*
  * What each is to do in the next round, from what they say about the last one.
- * A round is at most twice as long as the one before, and nobody gets more than
+ * A round is at most twice as long as the one before, but as long as the
+ * slowest needs for a block in each of its threads; and nobody gets more than
  * four times what he had, for a time may be too good to be true: writes that
  * only went as far as memory.
  */
 static void set_wants(struct gbm_rounds *r)
 {
-	uint64_t longest = 0, round;
+	uint64_t longest = 0, slowest = 0, round;
 
 	for (int i = 0; i < r->team->size; i++) {
 		uint64_t took = r->parts[i].n / GBM_BLOCK_PATHS * r->ns[i];
+		uint64_t once = r->threads[i] * r->ns[i];
 
 		longest = longest > took ? longest : took;
+		slowest = slowest > once ? slowest : once;
 	}
 	round = longest < ROUND_NS / 2 ? 2 * longest : ROUND_NS;
+	round = round > slowest ? round : slowest;
 	for (int i = 0; i < r->team->size; i++) {
 		uint64_t most = 4 * r->wants[i];
 		uint64_t blocks = r->ns[i] ? round / r->ns[i] : r->wants[i];
 
 		most = most < MOST_WANTED ? most : MOST_WANTED;
 		blocks = blocks < most ? blocks : most;
-		r->wants[i] = blocks ? blocks : 1;
+		blocks -= blocks % r->threads[i];
+		r->wants[i] = blocks ? blocks : r->threads[i];
 	}
 }
 

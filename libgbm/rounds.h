@@ -36,7 +36,8 @@ struct gbm_rounds {
 	struct gbm_deal *files;
 	/* Of each process, */
 	struct gbm_part *parts;
-	uint64_t *ns;	 /* that a block takes it; 0: not known */
+	uint64_t *threads;
+	uint64_t *ns;	 /* that a block takes all of them; 0: not known */
 	uint64_t *wants; /* blocks that it is to do in a round */
 };
 

@@ -325,6 +325,21 @@ static int complete_cell(struct gbm_writer *w, uint64_t first, off_t from,
 			    first % GBM_BLOCK_PATHS + n);
 }
 
+/*
+ * Blocks of an item: as many as the buffers hold, but every thread shall have
+ * its part of a range that may be short: what is done until the next checkpoint.
+ */
+static uint64_t item_blocks(const struct gbm_samples *s, uint64_t first,
+			    uint64_t end)
+{
+	uint64_t most = (s->capacity + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS;
+	uint64_t blocks = (end - first + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS;
+	uint64_t each = most * s->plan->threads;
+	uint64_t items = (blocks + each - 1) / each * s->plan->threads;
+
+	return (blocks + items - 1) / items;
+}
+
 /* All items of a range; a code of ours is turned into the status that it is. */
 static int share_out(struct gbm_samples *s, uint64_t first, uint64_t end,
 		     int *code)
@@ -336,8 +351,7 @@ static int share_out(struct gbm_samples *s, uint64_t first, uint64_t end,
 				   .user = s };
 	int status;
 
-	share.item = (s->capacity + GBM_BLOCK_PATHS - 1) / GBM_BLOCK_PATHS *
-		     GBM_BLOCK_PATHS;
+	share.item = item_blocks(s, first, end) * GBM_BLOCK_PATHS;
 	share.base = s->progress_base;
 	share.scale = s->progress_scale;
 	share.total = s->m.rows;

@@ -144,10 +144,12 @@ START_TEST(moods)
 
 		gbm_rounds_left(&rounds, 0, 0, many);
 		gbm_rounds_deal(&rounds, 0);
-		ck_assert_uint_gt(rounds.parts[1].n, 0);
-		/* Not for more than two seconds, at its usual speed. */
-		ck_assert_uint_le(rounds.parts[1].n / BLOCK * usual,
-				  2000000000);
+		/* Not for more than two seconds, at their usual speed. */
+		for (int i = 0; i < 2; i++) {
+			ck_assert_uint_gt(rounds.parts[i].n, 0);
+			ck_assert_uint_le(rounds.parts[i].n / BLOCK * usual,
+					  2000000000);
+		}
 		if (round == 15)
 			ns[1] = odd[_i];
 		learn(ns);
@@ -155,6 +157,47 @@ START_TEST(moods)
 	}
 	ck_assert_uint_eq(rounds.wants[1], 500);
 	ck_assert_uint_eq(rounds.wants[0], 500);
+	gbm_rounds_close(&rounds);
+}
+END_TEST
+
+/* Where a block takes seconds, the slowest does one and the others do more. */
+START_TEST(long_blocks)
+{
+	const uint64_t ns[] = { UINT64_C(5000000000), UINT64_C(20000000000),
+				UINT64_C(900000000) };
+
+	open_rounds(3, 1);
+	for (int round = 0; round < 4; round++) {
+		gbm_rounds_left(&rounds, 0, 0, UINT64_C(1) << 40);
+		gbm_rounds_deal(&rounds, 0);
+		learn(ns);
+	}
+	ck_assert_uint_eq(rounds.wants[0], 4);
+	ck_assert_uint_eq(rounds.wants[1], 1);
+	ck_assert_uint_eq(rounds.wants[2], 22);
+	gbm_rounds_close(&rounds);
+}
+END_TEST
+
+/* Each thread has as many blocks as the others of its process. */
+START_TEST(threads)
+{
+	const uint64_t ns[] = { 130000000, 520000000 };
+
+	open_rounds(2, 1);
+	said[1] = 3;
+	ck_assert_int_eq(gbm_rounds_begin(&rounds, 4), GBM_OK);
+	for (int round = 0; round < 6; round++) {
+		gbm_rounds_left(&rounds, 0, 0, UINT64_C(1) << 40);
+		gbm_rounds_deal(&rounds, 0);
+		ck_assert_uint_eq(rounds.parts[0].n % (4 * BLOCK), 0);
+		ck_assert_uint_eq(rounds.parts[1].n % (3 * BLOCK), 0);
+		learn(ns);
+	}
+	/* 1.56 s, and so 12 blocks. */
+	ck_assert_uint_eq(rounds.wants[0], 12);
+	ck_assert_uint_eq(rounds.wants[1], 3);
 	gbm_rounds_close(&rounds);
 }
 END_TEST
@@ -242,6 +285,8 @@ int main(void)
 	tcase_add_loop_test(t, to_the_end, 0, MOST);
 	tcase_add_test(t, unequal);
 	tcase_add_loop_test(t, moods, 0, 3);
+	tcase_add_test(t, long_blocks);
+	tcase_add_test(t, threads);
 	tcase_add_test(t, files);
 	tcase_add_test(t, large);
 	tcase_add_test(t, failures);

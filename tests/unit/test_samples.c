@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gbm-mc/samples.h>
@@ -1007,6 +1008,73 @@ START_TEST(callers_functional)
 }
 END_TEST
 
+/* Threads that have been here, and that are to come. */
+struct meeting {
+	unsigned there, all;
+};
+
+static int meets(const struct gbm_block *b, void *user, double *out)
+{
+	static _Thread_local const void *met;
+	const struct timespec little = { 0, 1000000 };
+	struct meeting *m = user;
+
+	if (met != m)
+		__atomic_fetch_add(&m->there, 1, __ATOMIC_RELAXED);
+	met = m;
+	for (int i = 0; i < 20000; i++) {
+		if (__atomic_load_n(&m->there, __ATOMIC_RELAXED) >= m->all)
+			break;
+		nanosleep(&little, NULL);
+	}
+	for (size_t i = 0; i < b->n_paths; i++)
+		out[i] = 0;
+	return 0;
+}
+
+/* All threads work on a range that the buffers of one would hold. */
+START_TEST(short_range)
+{
+	const uint64_t paths[] = { 3, 6, 7, 65 };
+	struct meeting meetings[ARRAY_SIZE(paths)] = { 0 };
+	struct gbm_functional f = GBM_FUNCTIONAL_INIT;
+	struct gbm_samples_options o = GBM_SAMPLES_OPTIONS_INIT;
+	struct gbm_options threads = GBM_OPTIONS_INIT;
+	struct gbm_model model = GBM_MODEL_INIT;
+	struct gbm_plan_info info = GBM_PLAN_INFO_INIT;
+	struct gbm_samples *s;
+	struct gbm_stats *stats;
+	struct gbm_plan *plan;
+	struct gbm_error err;
+
+	o.force = 1;
+	threads.threads = 3;
+	f.fn = meets;
+	ck_assert_int_eq(gbm_stats_create(&stats), GBM_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		uint64_t n = paths[i] * GBM_BLOCK_PATHS;
+
+		f.user = &meetings[i];
+		ck_assert_int_eq(
+			gbm_plan_create(&plan, &model, &f, n, &threads, NULL),
+			GBM_OK);
+		ck_assert_int_eq(gbm_plan_info(plan, &info), GBM_OK);
+		meetings[i].all = info.threads;
+		ck_assert_msg(gbm_samples_create(&s, "a.npy", plan, &o, &err) ==
+				      GBM_OK,
+			      "%s", err.text);
+		ck_assert_uint_gt(s->capacity, paths[0] * GBM_BLOCK_PATHS);
+		ck_assert_int_eq(gbm_samples_run(s, 0, n, stats, NULL, &err),
+				 GBM_OK);
+		ck_assert_uint_eq(meetings[i].there, meetings[i].all);
+		ck_assert_int_eq(gbm_samples_finish(s, &err), GBM_OK);
+		gbm_samples_close(&s);
+		gbm_plan_destroy(&plan);
+	}
+	gbm_stats_destroy(&stats);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("samples");
@@ -1036,6 +1104,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(files, disk_fails, 0, ARRAY_SIZE(failures));
 	tcase_add_test(files, no_sync_file_range);
 	tcase_add_test(files, callers_functional);
+	tcase_add_test(files, short_range);
 	suite_add_tcase(s, files);
 	return s;
 }
