@@ -45,9 +45,9 @@ restarted() {
     [ "$(sinfo -h -o %T)" = "$2" ]
 }
 id=$(sbatch --parsable --output=/dev/null --wrap='exec sleep 600')
-# The slurmstepd of its script.
+# The slurmstepd of its script; what it forks has its name until it executes that.
 stepd() {
-  pgrep -f "slurmstepd: \[$id\.batch"
+  pgrep -o -f "slurmstepd: \[$id\.batch"
 }
 ok "a job runs" wait_for 30 stepd
 before=$(stepd)
