@@ -64,11 +64,12 @@ cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0
 END
 echo 5000000 >$job/memory.usage_in_bytes
 echo 100000000 >$job/memory.limit_in_bytes
-echo 5004096 >$job/memory.memsw.usage_in_bytes
+printf 'swap 0\nhierarchical_memory_limit 100000000\ntotal_swap 4096\ntotal_cache 7\n' \
+  >$job/memory.stat
 ok "cgroup v1" is "$(logged v1)" ",node,used,cap,swap
 ,pi01,5000000,100000000,4096"
 echo 9223372036854771712 >$job/memory.limit_in_bytes
-rm $job/memory.memsw.usage_in_bytes
+rm $job/memory.stat
 ok "without a cap, without swap" is "$(logged v1)" ",node,used,cap,swap
 ,pi01,5000000,,0"
 
