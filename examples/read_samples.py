@@ -439,8 +439,11 @@ def by_gnuplot(samples, manifest, file):
                 [time, np.quantile(some_of(samples), levels, axis=0).T])
             header = ",".join(["time"] + [str(level) for level in levels])
         np.savetxt(csv, table, "%.17g", ",", header=header, comments="")
-        if subprocess.call([plot, kind, csv, "-o", file] + options):
-            raise Refused(f"{file} was not drawn")
+        drawn = subprocess.run([plot, kind, csv, "-o", file] + options,
+                               stderr=subprocess.PIPE, check=False)
+        if drawn.returncode:
+            raise Refused(os.fsdecode(drawn.stderr).strip() or
+                          f"{file} was not drawn: gbm_plot was killed")
 
 
 def main():

@@ -149,7 +149,16 @@ for text in '{}' '[]' '{"complete": true}' 1; do
   echo "$text" >mean.json
   ok "what is no sample: $text" refuses "that gbm_sim --out" mean
 done
-ok "no place for a picture" refuses "nowhere/s.png" s.npy --plot nowhere/s.png
+if $python -c 'import matplotlib' 2>/dev/null; then
+  ok "no place for matplotlib's picture" refuses "nowhere/s.png" s.npy \
+    --plot nowhere/s.png
+fi
+if command -v gnuplot >/dev/null; then
+  PYTHONPATH=without ok "no place for gnuplot's" refuses "nowhere/s.png" s.npy \
+    --plot nowhere/s.png
+else
+  skip "no place for gnuplot's" "gnuplot is not installed"
+fi
 echo 'raise ImportError' >without/numpy.py
 PYTHONPATH=without ok "no NumPy" refuses "apt install python3-numpy" s.npy
 done_testing
