@@ -46,6 +46,7 @@ systemd                 | test  | cmd:systemd-analyze  | knows what its own file
 python3-numpy           | test  | file:/usr/lib/python3/dist-packages/numpy | reads samples on disk
 mandoc                  | test  | cmd:mandoc           | lint for the manual page
 gnuplot-nox             | test  | cmd:gnuplot          | draws the pictures of gbm_plot
+jq                      | test  | cmd:jq               | reads what gbm-node-health writes
 gcc-aarch64-linux-gnu   | cross | cmd:aarch64-linux-gnu-gcc | the kernels for the Pi
 libc6-dev-arm64-cross   | cross | file:/usr/aarch64-linux-gnu/include/stdio.h | the same
 qemu-user               | cross | cmd:qemu-aarch64     | runs them on other machines

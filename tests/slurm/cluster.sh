@@ -258,7 +258,7 @@ master() {
 
   # Whoever runs this in a job of another Slurm shall not carry it over.
   unset "${!SLURM_@}" "${!SBATCH_@}" "${!SALLOC_@}" "${!SRUN_@}" GBM_MEM_CAP
-  export SLURM_CONF=$dir/etc/slurm/slurm.conf PATH=$build/bin:$PATH
+  export SLURM_CONF=$dir/etc/slurm/slurm.conf PATH=$build/bin:$top/tools:$PATH
   export TMPDIR=$dir/tmp GBM_CLUSTER_DIR=$dir GBM_CLUSTER_NODES=$nodes
 
   start_daemons "$dir" "$nodes"
