@@ -272,13 +272,16 @@ then_do() {
 # ---- what both machines have
 
 slurm_text() {
-  local text real spec usable line
+  local text real spec usable line sbin=/usr/local/sbin
   text=$(<"$here/slurm.conf") || exit
   # As gbm-node-check reckons.
   real=$(((ram - ram * 3 / 100) / 64 * 64))
   spec=$((real * 15 / 100))
   [ $spec -ge 292 ] || spec=292
   usable=$((real - spec))
+  # Where make install or the package has put gbm-node-health with this.
+  [[ $here != */share/gbm-mc/slurm-config ]] ||
+    sbin=${here%/share/gbm-mc/slurm-config}/sbin
   while IFS='|' read -r line with; do
     [[ $'\n'$text == *$'\n'"$line"* ]] ||
       die $EX_FAILED "$here/slurm.conf has no line '$line' any more"
@@ -287,6 +290,7 @@ slurm_text() {
 SlurmctldHost=master|SlurmctldHost=$controller
 DefMemPerCPU=375|DefMemPerCPU=$((usable / cores))
 NodeName=node[01-04] CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=1792 MemSpecLimit=292|NodeName=$nodes CPUs=$cores Boards=1 SocketsPerBoard=1 CoresPerSocket=$cores ThreadsPerCore=1 RealMemory=$real MemSpecLimit=$spec
+#HealthCheckProgram=/usr/local/sbin/gbm-node-health|#HealthCheckProgram=$sbin/gbm-node-health
 PartitionName=pi Nodes=node[01-04] Default=YES MaxMemPerNode=1500|PartitionName=pi Nodes=$nodes Default=YES MaxMemPerNode=$usable
 END
   printf '%s\n' "$text"

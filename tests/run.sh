@@ -66,8 +66,9 @@ slurm_obstacle() {
   if [ "$(id -u)" -ne 0 ]; then
     echo "needs root, as slurmd does to confine jobs"
   elif ! awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { found = 1 }
-      END { exit !found }' /proc/mounts; then
-    echo "needs the memory controller of cgroup v1, which is not mounted"
+      END { exit !found }' /proc/mounts &&
+    ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
+    echo "needs the memory controller of cgroup v1 or v2, which is not mounted"
   elif ! [ -e "$GBM_BUILD/plugin/spank_gbm.so" ]; then
     echo "the plugin was not built: Slurm's headers are missing"
   else

@@ -251,6 +251,16 @@ ln -s /usr/lib/systemd/system/slurmd.service "$work/tree/$wants/slurmd.service"
 install_ --share /clusterfs --network 192.168.1.0/24 --yes
 is "the controller: 0" "$status$err" 0
 ok "has the same slurm.conf" cmp slurm-config/slurm.conf "$work/tree/etc/slurm/slurm.conf"
+is "the health check of make install" \
+  "$(grep '^#HealthCheckProgram=' "$work/tree/etc/slurm/slurm.conf")" \
+  '#HealthCheckProgram=/usr/local/sbin/gbm-node-health'
+mkdir -p "$work/usr/share/gbm-mc" && cp -r slurm-config "$work/usr/share/gbm-mc"
+"$work/usr/share/gbm-mc/slurm-config/install-controller.sh" --root "$work/tree" \
+  --yes >"$work/.out" 2>&1
+is "or of the package" \
+  "$(grep '^#HealthCheckProgram=' "$work/tree/etc/slurm/slurm.conf")" \
+  "#HealthCheckProgram=$work/usr/sbin/gbm-node-health"
+install_ --share /clusterfs --network 192.168.1.0/24 --yes
 ok "exports" has /etc/exports.d/gbm.exports \
   '/clusterfs 192.168.1.0/24(rw,sync,no_subtree_check,root_squash)'
 is "a folder for all" "$(stat -c %a "$work/tree/clusterfs")" 1777

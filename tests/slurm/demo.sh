@@ -159,8 +159,8 @@ END
     price_holds "$log"
   fi
   text <<'END'
-To see the rest, run `make demo` as root on Debian 12 (a virtual machine, not
-a container) that was booted with systemd.unified_cgroup_hierarchy=0.
+To see the rest, type: sudo make demo    (on a machine or a virtual one, not in
+a container)
 END
   read_next
 }
