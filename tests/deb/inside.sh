@@ -30,16 +30,31 @@ set_up() {
 Dir::Cache::Archives "$repository/archives/";
 APT::Sandbox::User "root";
 APT::Install-Recommends "no";
+APT::Update::Error-Mode "any";
 Acquire::Retries "3";
 Dpkg::Use-Pty "0";
 END
   mkdir -p "$repository/archives/partial"
 }
 
-# from old|new: where our packages come from.
+# from old|new: where our packages come from. apt reads the lists of Debian's and
+# of ours once for all trees: reading them is most of what it does, emulated. The
+# lists and what apt makes of them, which is good only for sources that are not
+# newer, are beside the packages.
 from() {
-  echo "deb [trusted=yes] file:$repository/$1 ./" >/etc/apt/sources.list.d/gbm.list
-  apt-get -qq update
+  local dir=$repository/apt-$1
+  cat >/etc/apt/apt.conf.d/99gbm-from <<END
+Dir::Etc::SourceParts "$dir/";
+Dir::State::Lists "$dir/lists/";
+Dir::Cache::srcpkgcache "$dir/srcpkgcache.bin";
+END
+  [ ! -e "$dir/done" ] || return 0
+  rm -rf "$dir"
+  mkdir "$dir"
+  cp -a /var/lib/apt/lists "$dir"
+  echo "deb [trusted=yes] file:$repository/$1 ./" >"$dir/gbm.list"
+  apt update
+  touch "$dir/done"
 }
 
 # apt ARGUMENT...: what it says matters when it fails.
