@@ -126,7 +126,7 @@ here() {
   } >../changelog && mv ../changelog debian/changelog || return
   if [ "$2" != "$machine" ]; then
     options+=(-b "-a$2" '-Pcross,nocheck')
-    export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS-} nocheck"
+    export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:+$DEB_BUILD_OPTIONS }nocheck"
   fi
   dpkg-buildpackage "${options[@]}" >"$log" 2>&1 || {
     grep -q 'Unmet build' "$log" || tail -n 25 "$log" >&2
