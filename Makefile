@@ -535,7 +535,8 @@ $(B)/%.pc: build-aux/%.pc.in $(B)/install-flags $(B)/flags
 
 # Objects stay: make would delete them as intermediate.
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# Not those of a tree in which packages are being built.
+-include $(shell find $(B) -path $(B)/deb -prune -o -name '*.d' -print 2>/dev/null)
 
 # ---- installation
 
