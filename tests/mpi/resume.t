@@ -196,7 +196,8 @@ if [ $mounts = no ]; then
   skip "full and read-only file systems" "needs root, and mount namespaces"
   done_testing
 fi
-words=(--paths 1500001 --steps 2500 --quiet --progress never)
+# Several seconds of one thread, within which the disk becomes full.
+words=(--paths 1500001 --steps 4000 --quiet --progress never)
 rm -f "$whole"/*
 run "$sim" "${words[@]}" --out "$whole/f.npy"
 expected=$(cat "$tmp/out")
@@ -206,7 +207,7 @@ out=$small/f.npy
 point=$tmp/point
 
 mount -t tmpfs -o size=14m tmpfs "$small" || exit
-begin "$sim" "${words[@]}" --out "$out" --checkpoint "$point"
+begin "$sim" "${words[@]}" --threads 1 --out "$out" --checkpoint "$point"
 ok "tmpfs: a checkpoint" newer "$point"
 dd if=/dev/zero of="$small/fill" bs=64K status=none 2>/dev/null
 ended
@@ -234,7 +235,7 @@ if ! { truncate -s 40M "$tmp/disk" && mkfs.ext4 -q -F "$tmp/disk" 2>/dev/null &&
   done_testing
 fi
 # It reserves room for the samples, so that the checkpoint finds none.
-begin "$sim" "${words[@]}" --out "$out"
+begin "$sim" "${words[@]}" --threads 1 --out "$out"
 ok "ext4: a checkpoint" newer "$out.checkpoint"
 dd if=/dev/zero of="$small/fill" bs=4K status=none 2>/dev/null
 ended
@@ -244,7 +245,7 @@ again "$sim" "${words[@]}" --out "$out"
 ok "ext4: goes on once there is room" same "$small"
 
 rm -f "$small"/f*
-begin "$sim" "${words[@]}" --out "$out"
+begin "$sim" "${words[@]}" --threads 1 --out "$out"
 ok "read-only: a checkpoint" newer "$out.checkpoint"
 # As an error of the disk does it; a file that is open for writing forbids it.
 mount -o remount,abort "$small" 2>/dev/null
