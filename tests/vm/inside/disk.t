@@ -84,7 +84,8 @@ run "$sim" "${long[@]}" --out "$whole/f.npy"
 # begin DIRECTORY: in the background, by the user; $pid.
 begin() {
   setpriv --reuid $user --regid $user --clear-groups \
-    "$sim" "${long[@]}" --out "$1/f.npy" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    "$sim" "${long[@]}" --threads 1 --out "$1/f.npy" \
+    >"$tmp/out" 2>"$tmp/err" </dev/null &
   pid=$!
 }
 # has_checkpoint: what was begun writes one, and goes on.
