@@ -594,6 +594,12 @@ install: all ## Install below prefix; DESTDIR=DIR puts it into DIR instead
 		*) install -m "$$mode" "$$from" "$$to" || exit ;; \
 		esac; \
 	done
+	$(if $(DESTDIR)$(filter-out $(cached_dirs),$(libdir)),,$(run_ldconfig))
+
+# What is there the loader finds by a list, which it does not make by itself.
+cached_dirs = $(loader_dirs) /usr/local/lib $(MULTIARCH:%=/usr/local/lib/%)
+run_ldconfig = @PATH="$$PATH:/sbin:/usr/sbin"; test "$$(id -u)" != 0 || \
+	! command -v ldconfig >/dev/null || ldconfig
 
 # Configured, but for what is this machine's: nobody needs autoconf.  All files
 # have one time, so that make holds none to be older than what it is made from.

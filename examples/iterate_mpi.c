@@ -6,7 +6,7 @@
  * bit on any number of ranks.
  *
  *	mpicc iterate_mpi.c $(pkg-config --cflags --libs gbm-mc-mpi)
- *	mpirun -n 4 ./a.out
+ *	mpirun ./a.out
  *
  * What is asked: how many of 252 days does the price spend above where it
  * began?

@@ -186,6 +186,16 @@ machine() {
 }
 ok "install-node.sh finds its files" machine
 
+# ldconfig WORD...: is it what make install with these ends with?
+ldconfig() {
+  run_make -n install "$@" 2>&1 | tail -n 2 | grep -q 'ldconfig$'
+}
+ok "programs find libraries that the loader has to be told of" \
+  ldconfig libdir=/usr/local/lib
+ok "in a place of its own it is left alone" eval \
+  '! ldconfig libdir=/opt/gbm/lib'
+ok "and with DESTDIR" eval '! ldconfig libdir=/usr/local/lib DESTDIR="$dest"'
+
 ok "make uninstall" run_make uninstall DESTDIR="$dest"
 ok "it leaves Mesa's files and no other" eval 'diff "$tmp/before" <(listing)'
 ok "and no empty directory of ours" eval \
