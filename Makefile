@@ -297,7 +297,7 @@ check-deb: ## Build Debian packages, install, upgrade, purge them (root); half a
 	@$(call deps_for,build mpi slurm test vm pi deb)
 	@$(MAKE) --no-print-directory run-check-deb
 
-run-check-deb: all
+run-check-deb: all $(SLURM_HELPERS)
 	$(run_tests) deb
 
 campaign: ## Install packages, build, let programs take too much memory (root)
