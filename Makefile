@@ -293,7 +293,7 @@ deb: ## Debian packages, into build/deb/; RELEASE=trixie ARCH=arm64 for others (
 	@$(call deps_for,$(if $(RELEASE),trees,build mpi deb))
 	@GBM_BUILD='$(abspath $(B))' build-aux/deb.sh build '$(RELEASE)' '$(ARCH)'
 
-check-deb: ## Build Debian packages, install, upgrade, purge them (root); half an hour
+check-deb: ## Build Debian packages, install, upgrade, purge them (root); an hour or more
 	@$(call deps_for,build mpi slurm test vm pi deb)
 	@$(MAKE) --no-print-directory run-check-deb
 
