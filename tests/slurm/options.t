@@ -144,7 +144,10 @@ job=$(sbatch --parsable --requeue --open-mode=append --chdir="$work" \
   --output=again.out --gbm-mem-cap=128M "$work/again")
 wait_for 60 grep -qs '^gbm: step' "$work/again.out"
 scontrol requeue "$job"
-# Slurm waits two minutes before it starts a job again, unless it is told.
+# Slurm waits two minutes before it starts a job again, unless it is told. In the
+# second in which the job was ended its node refuses it, and it has failed.
+wait_for 30 eval '[ "$(job_state "$job")" = PENDING ]'
+sleep 2
 over_now() {
   scontrol update JobId="$job" StartTime=now >/dev/null 2>&1
   job_over "$job"

@@ -48,7 +48,7 @@ reboot() {
 # since a node that has run it refuses it until then. The other one has not.
 starts_again() {
   [ "$(job_state "$1")" != PENDING ] ||
-    scontrol update "jobid=$1" starttime=now
+    { sleep 2 && scontrol update "jobid=$1" starttime=now; }
   is_running "$1"
 }
 
