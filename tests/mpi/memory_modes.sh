@@ -9,6 +9,8 @@
 #                          $few_rss, $many_rss           resident, of one rank
 #                          $few_charged, $many_charged   of all, in $group
 #                          $said_rss, $said_charged      what --dry-run said
+#                        A mode is measured up to three times, until COMMAND
+#                        ${satisfied-true} succeeds.
 #
 # Linux counts resident pages per CPU (or thread) and adds up now and then, and
 # shared libraries land at random addresses: the same run differs by 3 % from
@@ -52,7 +54,7 @@ peaks() {
 
 # measure NAME RANKS FEW MANY [OPTION...]
 measure() {
-  local name=$1 rss charged
+  local name=$1 rss charged turn
   ranks=$2 few=$3 many=$4
   options=("${@:5}")
   said_rss='' said_charged=''
@@ -60,10 +62,13 @@ measure() {
     said_rss=$(field "$tmp/out" need_bytes)
     said_charged=$(field "$tmp/out" all_charged_bytes)
   fi
-  peaks "$few"
-  few_rss=$rss few_charged=$charged
-  peaks "$many"
-  many_rss=$rss many_charged=$charged
+  for ((turn = 1; turn <= 3; turn++)); do
+    peaks "$few"
+    few_rss=$rss few_charged=$charged
+    peaks "$many"
+    many_rss=$rss many_charged=$charged
+    ! "${satisfied-true}" || break
+  done
   "$tell" "$name"
 }
 
