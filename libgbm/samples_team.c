@@ -225,10 +225,12 @@ static void do_part(struct run *r, const struct gbm_part *part, uint64_t all)
 			 &why);
 }
 
-/* Returns the seconds that this process' own part took; 0: it had none. */
-static double do_round(struct run *r, int last)
+/*
+ * All paths of a round that was planned.  Returns the seconds that this
+ * process' own part took; 0: it had none.
+ */
+static double do_round(struct run *r, uint64_t all)
 {
-	uint64_t all = plan_round(r, last);
 	const struct gbm_part *part = r->rounds.parts + r->team->rank;
 	double begun = now(), seconds = 0.0;
 
@@ -310,13 +312,14 @@ static int shared(const struct run *r)
 static void keep_rounds(struct run *r)
 {
 	int next = GBM_SAMPLES_GO_ON;
-	uint64_t saved = r->done;
+	uint64_t saved = r->done, all;
 
 	r->due = now() + (r->o.every > 0.0 ? r->o.every : EVERY_SECONDS);
 	if (r->o.ask)
 		r->o.ask(r->o.ask_user, r->done);
-	while (plan_round(r, 0) && next != GBM_SAMPLES_END) {
-		double seconds = do_round(r, 0);
+	all = plan_round(r, 0);
+	while (all && next != GBM_SAMPLES_END) {
+		double seconds = do_round(r, all);
 
 		if (r->status != GBM_OK)
 			return;
@@ -325,8 +328,8 @@ static void keep_rounds(struct run *r)
 			next = decide(r);
 		if (agree(r) != GBM_OK)
 			return;
-		if (r->o.checkpoint &&
-		    (next != GBM_SAMPLES_GO_ON || !plan_round(r, 0))) {
+		all = plan_round(r, 0);
+		if (r->o.checkpoint && (next != GBM_SAMPLES_GO_ON || !all)) {
 			save(r);
 			saved = r->done;
 		}
@@ -373,7 +376,7 @@ static void complete(struct run *r)
 {
 	struct gbm_error why = { 0 };
 
-	do_round(r, 1);
+	do_round(r, plan_round(r, 1));
 	if (r->status != GBM_OK)
 		return;
 	gather(r);
